@@ -1,0 +1,52 @@
+"""Observed state: what a host tells the server."""
+
+from typing import Literal
+
+from workers.contract.state import Kind, Struct
+
+
+class Outcome(Struct):
+    """What became of one row."""
+
+    kind: Kind
+    id: str
+    revision: int
+    state: Literal["applied", "gone", "failed"]
+    message: str = ""
+    """For `failed`: one sentence for the person who asked for it."""
+
+
+class Exit(Struct):
+    """The process of a container ended by itself or on request."""
+
+    container: str
+    incarnation: int
+    code: int
+    """As a shell counts: 0–255, 128 + n for signal n."""
+    message: str = ""
+    """Why it never began, when it could not."""
+
+
+class Facts(Struct):
+    """The host as it is, apart from what is ours."""
+
+    version: str
+    """Of netadmin on the host."""
+    kernel: str
+    routes: tuple[str, ...] = ()
+    """CIDRs of on-link destinations of devices that are not ours."""
+    nameservers: tuple[str, ...] = ()
+
+
+class Report(Struct):
+    host: str
+    epoch: str
+    acked: int
+    """Every change up to this revision was taken in; the outcome of each is told once."""
+    outcomes: tuple[Outcome, ...] = ()
+    exits: tuple[Exit, ...] = ()
+    facts: Facts | None = None
+    problems: tuple[str, ...] = ()
+    took_ms: float = 0.0
+    resync: bool = False
+    """The host asks for everything: it remembers nothing, or another epoch."""
