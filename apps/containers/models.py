@@ -1,0 +1,68 @@
+"""Containers: things with a network namespace on one host."""
+
+import secrets
+
+from django.db import models
+
+from apps.hosts.models import Host
+
+
+def new_id() -> str:
+    """64 hex digits, as people know them from Docker."""
+    return secrets.token_hex(32)
+
+
+class Container(models.Model):
+    class Wanted(models.TextChoices):
+        CREATED = "created"
+        RUNNING = "running"
+        STOPPED = "stopped"
+        REMOVING = "removing"
+
+    class State(models.TextChoices):
+        CREATED = "created"
+        STARTING = "starting"
+        RUNNING = "running"
+        STOPPING = "stopping"
+        EXITED = "exited"
+        FAILED = "failed"
+        REMOVING = "removing"
+
+    id = models.CharField(primary_key=True, max_length=64, default=new_id, editable=False)
+    host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="containers")
+    name = models.CharField(max_length=63)
+    hostname = models.CharField(max_length=63)
+    host_network = models.BooleanField(default=False, help_text="Shares the host's network namespace.")
+    command = models.JSONField(default=list, blank=True)
+    env = models.JSONField(default=dict, blank=True)
+    labels = models.JSONField(default=dict, blank=True)
+    stop_timeout = models.FloatField(default=10.0, help_text="Seconds between SIGTERM and SIGKILL.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    wanted = models.CharField(max_length=16, choices=Wanted, default=Wanted.CREATED)
+    incarnation = models.PositiveIntegerField(default=0, editable=False, help_text="Raised at each start.")
+    revision = models.BigIntegerField(default=0, editable=False)
+
+    applied = models.BooleanField(default=False, editable=False)
+    state = models.CharField(max_length=16, choices=State, default=State.CREATED, editable=False)
+    exit_code = models.IntegerField(null=True, editable=False)
+    exit_message = models.CharField(max_length=500, blank=True, editable=False)
+    error = models.CharField(max_length=500, blank=True, editable=False)
+    started = models.DateTimeField(null=True, editable=False)
+    finished = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["created", "id"]
+        constraints = [models.UniqueConstraint(fields=["host", "name"], name="container_name_once_a_host")]
+        indexes = [
+            models.Index(fields=["host", "revision"]),
+            models.Index(fields=["host"], condition=models.Q(applied=False), name="container_unsettled"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def running(self) -> bool:
+        """It should be running, as far as the server knows."""
+        return self.wanted == self.Wanted.RUNNING

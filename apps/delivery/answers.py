@@ -1,0 +1,40 @@
+"""How a waiting request hears of the end: a Redis list per question that is pushed to once and popped once.
+
+A list, not a channel: an answer that comes before anybody waits is kept until it is taken or expires.
+"""
+
+from functools import cache
+
+import redis
+
+from netadmin.environment import Environment
+
+KEPT = 60
+"""Seconds after which an answer that nobody took is dropped."""
+
+
+@cache
+def _redis() -> redis.Redis:
+    # The block of BLPOP is longer than redis-py's own default socket timeout.
+    return redis.Redis.from_url(Environment.read().channel_url, socket_timeout=None)
+
+
+def _key(question: object) -> str:
+    return f"netadmin:answer:{question}"
+
+
+def give_answer(question: object, text: str = "") -> None:
+    key = _key(question)
+    with _redis().pipeline() as pipe:
+        pipe.lpush(key, text)
+        pipe.expire(key, KEPT)
+        pipe.execute()
+
+
+def await_answer(question: object, timeout: float) -> str | None:
+    """The answer, or None after `timeout` seconds or when Redis cannot be reached."""
+    try:
+        found = _redis().blpop([_key(question)], timeout=timeout)
+    except redis.RedisError:
+        return None
+    return None if found is None else found[1].decode()

@@ -1,0 +1,65 @@
+"""The way of every change: record it in one transaction, tell the host, and wait for its answer.
+
+Every face (REST, admin, and those to come) changes networks and containers through `carry_out` alone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models, transaction
+
+from apps.delivery import answers
+from apps.delivery.models import Operation
+from apps.delivery.sender import send_changes
+from apps.events.door import announce
+from apps.hosts.models import Host
+from apps.hosts.services import advance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Who wants what: the line in the history."""
+
+    actor: AbstractBaseUser | None
+    action: str
+    """network.create, endpoint.connect, container.start …"""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def carry_out(
+    change: Change, host: Host, work: Callable[[Host], models.Model], *, wait: bool = True
+) -> tuple[models.Model, Operation]:
+    """Do `work` under the host's lock, deliver it, and wait until the host has applied it.
+
+    `work` gets the locked host and returns the subject of the change; a `DomainError` in it changes nothing.
+    The operation is still pending when the host did not answer in time, or when `wait` is False.
+    """
+    with transaction.atomic():
+        locked = advance(host.pk)
+        subject = work(locked)
+        operation = Operation.objects.create(
+            actor=change.actor,
+            actor_name=change.actor.get_username() if change.actor else "system",
+            action=change.action,
+            subject=subject._meta.model_name,
+            subject_id=subject.pk,
+            subject_name=str(subject)[:200],
+            detail=dict(change.detail),
+            host=locked,
+            revision=locked.revision,
+        )
+        transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
+        transaction.on_commit(partial(announce_operation, operation))
+    if wait:
+        answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT)
+        operation.refresh_from_db()
+    return subject, operation
+
+
+def announce_operation(operation: Operation) -> None:
+    """Tell open pages that something about the subject changed."""
+    announce(kind=operation.subject, id=operation.subject_id, change=f"{operation.action}:{operation.outcome}")

@@ -1,0 +1,65 @@
+"""What may be done to hosts. Every change meant for a host begins with `advance`."""
+
+import secrets
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.common.errors import NotFound
+from apps.hosts.models import Host
+from workers.contract.reports import Facts
+
+
+def advance(host_id: object) -> Host:
+    """Lock the host's row and allot its next revision.
+
+    The lock is held to the end of the caller's transaction, so revisions commit in their order, and it is the one
+    lock under which the host's networks, addresses and containers change.
+    """
+    host = Host.objects.select_for_update().get(pk=host_id)
+    host.revision += 1
+    host.save(update_fields=["revision"])
+    return host
+
+
+@transaction.atomic
+def enrol(name: str, advertise: str | None = None) -> tuple[Host, bool]:
+    """The host of that name, made with a key of its own when it is new; True when it was made."""
+    return Host.objects.get_or_create(
+        name=name, defaults={"advertise": advertise, "epoch": secrets.token_hex(16)}
+    )
+
+
+def find(name: str | None, default: str) -> Host:
+    """The host that the caller means: by name, else `default`, else the only one there is."""
+    wanted = name or default
+    try:
+        return Host.objects.get(name=wanted)
+    except Host.DoesNotExist:
+        pass
+    hosts = list(Host.objects.all()[:2])
+    if name is None and len(hosts) == 1:
+        return hosts[0]
+    raise NotFound("host_not_found", f"There is no host named {wanted!r}.", "host")
+
+
+def record_facts(host: Host, facts: Facts) -> None:
+    """Keep what the host found out about itself."""
+    host.version, host.kernel = facts.version, facts.kernel
+    host.routes, host.nameservers = list(facts.routes), list(facts.nameservers)
+    host.save(update_fields=["version", "kernel", "routes", "nameservers"])
+
+
+def record_contact(host: Host, acked: int, problems: list[str], at: datetime) -> None:
+    """Keep that the host was heard, and how far it has come."""
+    host.last_seen = at
+    host.acked_revision = max(host.acked_revision, min(acked, host.revision))
+    host.problems = problems
+    host.save(update_fields=["last_seen", "acked_revision", "problems"])
+
+
+def avoided_by_automatic_subnets(host: Host) -> list[str]:
+    """CIDRs that an automatic subnet must not overlap: the host's own routes and name servers."""
+    return [*host.routes, *host.nameservers]
+
+

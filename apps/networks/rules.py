@@ -1,0 +1,119 @@
+"""Rules about networks and endpoints that need no database: names, options, addresses to MACs."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from apps.common.errors import Forbidden, Invalid
+from apps.networks.models import Driver
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}\Z")
+DEVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}\Z")
+DNS_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9_])?\Z")
+MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}\Z")
+PREDEFINED = {"bridge": Driver.BRIDGE, "host": Driver.HOST, "none": Driver.NULL}
+RESERVED_NAMES = {*PREDEFINED, "default"}
+
+BRIDGE_NAME = "com.docker.network.bridge.name"
+ENABLE_ICC = "com.docker.network.bridge.enable_icc"
+ENABLE_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
+MTU = "com.docker.network.driver.mtu"
+
+
+@dataclass(frozen=True)
+class BridgeOptions:
+    """What the options of a bridge network mean; unknown options are kept, and mean nothing."""
+
+    device: str
+    icc: bool = True
+    masquerade: bool = True
+    mtu: int = 0
+
+
+def check_network_name(name: str) -> None:
+    if name in RESERVED_NAMES:
+        raise Forbidden("predefined", f"{name!r} is the name of a predefined network.", "name")
+    if not NAME.match(name):
+        raise Invalid(
+            "bad_name",
+            f"{name!r} cannot be a network's name: use 1 to 128 letters, digits, '_', '.' or '-', "
+            "beginning with a letter or digit.",
+            "name",
+        )
+
+
+def check_driver(driver: str) -> None:
+    if driver == Driver.BRIDGE:
+        return
+    if driver in (Driver.HOST, Driver.NULL):
+        raise Forbidden("one_instance", f"There is only one {driver!r} network on a host, and it exists.", "driver")
+    raise Invalid("unknown_driver", f"There is no network driver named {driver!r}; use 'bridge'.", "driver")
+
+
+def _boolean(options: Mapping[str, str], key: str, default: bool) -> bool:
+    text = options.get(key)
+    if text is None:
+        return default
+    if text.lower() in ("true", "1", "t"):
+        return True
+    if text.lower() in ("false", "0", "f"):
+        return False
+    raise Invalid("bad_option", f"Option {key} must be true or false, not {text!r}.", "options")
+
+
+def read_bridge_options(network_id: str, options: Mapping[str, str]) -> BridgeOptions:
+    """The options' meaning, or what is wrong with them."""
+    device = options.get(BRIDGE_NAME, f"br-{network_id[:12]}")
+    if not DEVICE.match(device):
+        raise Invalid("bad_option", f"{device!r} cannot be the name of a bridge device.", "options")
+    text = options.get(MTU, "0")
+    if not text.isascii() or not text.isdigit() or int(text) > 65535 or 0 < int(text) < 68:
+        raise Invalid("bad_option", f"Option {MTU} must be a number from 68 to 65535, not {text!r}.", "options")
+    binding = options.get(HOST_BINDING)
+    if binding is not None:
+        parse_address(binding, 4, "options")
+    return BridgeOptions(
+        device=device,
+        icc=_boolean(options, ENABLE_ICC, True),
+        masquerade=_boolean(options, ENABLE_MASQUERADE, True),
+        mtu=int(text),
+    )
+
+
+def parse_address(text: str, family: int, field: str) -> str:
+    """`text` as an address of the family, in canonical spelling."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise Invalid("bad_address", f"{text!r} is not an IPv{family} address.", field) from None
+    if address.version != family:
+        raise Invalid("bad_address", f"{text!r} is not an IPv{family} address.", field)
+    return str(address)
+
+
+def check_dns_name(name: str, field: str) -> None:
+    if not DNS_NAME.match(name):
+        raise Invalid(
+            "bad_alias", f"{name!r} cannot be an alias: use 1 to 63 letters, digits, '-', '_' or '.'.", field
+        )
+
+
+def parse_mac(text: str) -> str:
+    """`text` in lower case; multicast addresses cannot be an interface's own."""
+    if not MAC.match(text):
+        raise Invalid("bad_mac", f"{text!r} is not a MAC address such as 02:42:ac:19:00:02.", "mac_address")
+    if int(text[:2], 16) & 1 or text.strip("0:") == "":
+        raise Invalid("bad_mac", f"The MAC address {text} is not one that an interface may have.", "mac_address")
+    return text.lower()
+
+
+def derive_mac(ipv4: str | None, ipv6: str | None) -> str:
+    """02:42 and the address, so that whoever cached the address finds the same MAC again after it was reused.
+
+    >>> derive_mac("172.25.0.2", None)
+    '02:42:ac:19:00:02'
+    """
+    packed = ipaddress.ip_address(ipv4 or ipv6 or "0.0.0.0").packed[-4:]
+    return ":".join(f"{octet:02x}" for octet in (0x02, 0x42, *packed))

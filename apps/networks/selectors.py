@@ -1,0 +1,68 @@
+"""Finding networks, containers and endpoints, and what they look like to a reader."""
+
+import re
+from typing import TypeVar
+
+from django.db.models import Q, QuerySet
+
+from apps.common.errors import Invalid, NotFound
+from apps.containers.models import Container
+from apps.hosts.models import Host
+from apps.ipam.models import Subnet
+from apps.networks.models import Endpoint, Network
+
+M = TypeVar("M", Network, Container, Endpoint)
+_PREFIX = re.compile(r"[0-9a-f]+\Z")
+
+
+def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -> M:
+    """The one object that `term` means: its full id, else its name, else a unique beginning of its id."""
+    exact = candidates.filter(pk=term).first()
+    if exact is not None:
+        return exact
+    by_name = list(candidates.filter(name=term)[:3]) if names else []
+    found = by_name or (list(candidates.filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        kind = "name" if by_name else "beginning of an id"
+        raise Invalid("ambiguous", f"{term!r} is the {kind} of several {noun}s; use the full id or name a host.", noun)
+    raise NotFound(f"{noun}_not_found", f"There is no {noun} {term!r}.", noun)
+
+
+def find_network(term: str, host: Host | None = None) -> Network:
+    candidates = Network.objects.select_related("host")
+    return pick(candidates.filter(host=host) if host else candidates, term, "network")
+
+
+def find_container(term: str, host: Host | None = None) -> Container:
+    candidates = Container.objects.select_related("host")
+    return pick(candidates.filter(host=host) if host else candidates, term, "container")
+
+
+def find_endpoint(term: str) -> Endpoint:
+    return pick(Endpoint.objects.select_related("network", "container", "host"), term, "endpoint", names=False)
+
+
+def subnets_of(networks: list[str]) -> dict[str, list[Subnet]]:
+    """Subnets by network id, in order; one query whatever the number of networks."""
+    found: dict[str, list[Subnet]] = {network: [] for network in networks}
+    for subnet in Subnet.objects.filter(holder__in=networks).order_by("position"):
+        found[subnet.holder].append(subnet)
+    return found
+
+
+def attached(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
+    """Endpoints that are meant to stay, with all that an answer about them shows."""
+    return (
+        endpoints.filter(removing=False)
+        .select_related("network", "container", "host")
+        .prefetch_related("aliases", "links")
+    )
+
+
+def in_use() -> Q:
+    """Endpoints of containers that run or are not down yet."""
+    return Q(container__wanted=Container.Wanted.RUNNING) | Q(
+        container__state__in=[Container.State.RUNNING, Container.State.STARTING, Container.State.STOPPING]
+    )

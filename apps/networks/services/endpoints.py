@@ -1,0 +1,153 @@
+"""Connecting containers to networks and disconnecting them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.common.errors import Conflict, Invalid
+from apps.containers.models import Container
+from apps.containers.services import refuse_removing
+from apps.hosts.models import Host
+from apps.ipam import services as ipam
+from apps.networks.models import Alias, Driver, Endpoint, Link, Network
+from apps.networks.rules import check_dns_name, derive_mac, parse_address, parse_mac
+from apps.networks.selectors import find_container, subnets_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """How a container shall be attached; what is not given is chosen."""
+
+    ipv4: str | None = None
+    ipv6: str | None = None
+    mac: str | None = None
+    aliases: Sequence[str] = ()
+    links: Sequence[tuple[str, str]] = ()
+    """(target, alias); the target may not exist yet, except on the default bridge."""
+    priority: int = 0
+
+
+def connect(host: Host, network: Network, container: Container, wish: Wish) -> Endpoint:
+    """Attach the container: at once when it runs, at its next start when it does not."""
+    _check_fit(network, container)
+    return attach(host, network, container, wish)
+
+
+def attach(host: Host, network: Network, container: Container, wish: Wish) -> Endpoint:
+    """Record the endpoint with its addresses, MAC and interface name."""
+    _check_wish(host, network, wish)
+    endpoint = Endpoint(
+        host=host,
+        network=network,
+        container=container,
+        order=_next_order(host),
+        priority=wish.priority,
+        revision=host.revision,
+    )
+    if network.driver == Driver.BRIDGE:
+        _give_addresses(endpoint, wish)
+        endpoint.index = _free_index(container)
+    endpoint.save(force_insert=True)
+    Alias.objects.bulk_create(Alias(endpoint=endpoint, name=name) for name in dict.fromkeys(wish.aliases))
+    Link.objects.bulk_create(Link(endpoint=endpoint, target=target, alias=alias) for target, alias in wish.links)
+    return endpoint
+
+
+def disconnect(host: Host, network: Network, container: Container) -> Endpoint:
+    """Want the attachment gone; its address is free again when the host has said so."""
+    endpoint = Endpoint.objects.filter(network=network, container=container, removing=False).first()
+    if endpoint is None:
+        raise Conflict("not_connected", f"Container {container.name} is not connected to network {network.name}.")
+    if network.driver == Driver.HOST:
+        raise Invalid("host_network", "A container of the host network cannot be disconnected from it.")
+    drop(endpoint, host.revision)
+    return endpoint
+
+
+def drop(endpoint: Endpoint, revision: int) -> None:
+    """Mark the endpoint as going; it stays on record, and keeps its address, until the host has none of it left."""
+    endpoint.removing, endpoint.applied, endpoint.revision = True, False, revision
+    endpoint.error = ""
+    endpoint.save(update_fields=["removing", "applied", "revision", "error"])
+
+
+def forget_endpoint(endpoint: Endpoint) -> None:
+    """The host has nothing of it left: its addresses are free and its record goes."""
+    ipam.release_addresses(endpoint.id)
+    endpoint.delete()
+
+
+def _check_fit(network: Network, container: Container) -> None:
+    """Whether this container may join this network now."""
+    refuse_removing(container)
+    if network.removing:
+        raise Conflict("being_removed", f"Network {network.name} is being removed.")
+    if network.driver == Driver.HOST:
+        raise Invalid("host_network", "A container joins the host network when it is created, not later (--net host).")
+    if container.host_network:
+        raise Invalid("host_network", f"Container {container.name} shares the host's network and can join no other.")
+    present = Endpoint.objects.filter(container=container, removing=False).select_related("network")
+    for endpoint in present:
+        if endpoint.network_id == network.pk:
+            raise Conflict(
+                "already_connected", f"Container {container.name} is already connected to network {network.name}."
+            )
+        if Driver.NULL in (network.driver, endpoint.network.driver):
+            raise Invalid("none_network", "A container of network none can be on no other; disconnect it from none first.")
+
+
+def _check_wish(host: Host, network: Network, wish: Wish) -> None:
+    """Whether what is wished for can be had on this network."""
+    if network.driver != Driver.BRIDGE or network.default:
+        if wish.ipv4 or wish.ipv6:
+            raise Invalid("no_requested_address", "An address can be asked for on user-defined networks only.", "ipv4")
+        if wish.aliases:
+            raise Invalid("no_aliases", "Aliases work on user-defined networks only.", "aliases")
+    if network.driver != Driver.BRIDGE and (wish.mac or wish.links):
+        raise Invalid("no_interface", f"Network {network.name} has no interfaces, so no MAC address and no links.")
+    if wish.ipv6 and not network.enable_ipv6:
+        raise Invalid("ipv6_off", f"Network {network.name} has no IPv6.", "ipv6")
+    for alias in wish.aliases:
+        check_dns_name(alias, "aliases")
+    seen: set[str] = set()
+    for target, alias in wish.links:
+        check_dns_name(alias, "links")
+        if alias.lower() in seen:
+            raise Invalid("link_twice", f"The link alias {alias!r} is given twice.", "links")
+        seen.add(alias.lower())
+        if not target:
+            raise Invalid("bad_link", "A link needs a container: CONTAINER:ALIAS.", "links")
+        if network.default:
+            find_container(target, host)
+    if wish.mac and Endpoint.objects.filter(network=network, mac=parse_mac(wish.mac)).exists():
+        raise Conflict("mac_taken", f"Network {network.name} already has the MAC address {wish.mac}.", "mac_address")
+
+
+def _next_order(host: Host) -> int:
+    """The revision orders endpoints across containers; several of one change follow each other."""
+    last = Endpoint.objects.filter(host=host).order_by("-order").values_list("order", flat=True).first()
+    return max(host.revision, (last or 0) + 1)
+
+
+def _free_index(container: Container) -> int:
+    taken = set(
+        Endpoint.objects.filter(container=container, removing=False, index__isnull=False).values_list(
+            "index", flat=True
+        )
+    )
+    return next(index for index in range(len(taken) + 1) if index not in taken)
+
+
+def _give_addresses(endpoint: Endpoint, wish: Wish) -> None:
+    subnets = subnets_of([endpoint.network_id])[endpoint.network_id]
+    for family, requested in ((4, wish.ipv4), (6, wish.ipv6)):
+        candidates = [subnet for subnet in subnets if subnet.family == family]
+        if not candidates:
+            continue
+        field_name = f"ipv{family}"
+        wanted = parse_address(requested, family, field_name) if requested else None
+        subnet, address = ipam.take_first(candidates, holder=endpoint.id, requested=wanted)
+        setattr(endpoint, field_name, address)
+        setattr(endpoint, f"{field_name}_prefix", int(subnet.cidr.partition("/")[2]))
+        setattr(endpoint, f"requested_{field_name}", wanted is not None)
+    endpoint.requested_mac = wish.mac is not None
+    endpoint.mac = parse_mac(wish.mac) if wish.mac else derive_mac(endpoint.ipv4, endpoint.ipv6)

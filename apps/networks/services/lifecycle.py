@@ -1,0 +1,105 @@
+"""Containers with their attachments: creating, starting, stopping, renaming, removing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from apps.common.errors import Conflict, Invalid
+from apps.containers import services as containers
+from apps.containers.models import Container
+from apps.hosts.models import Host
+from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.services.endpoints import Wish, attach, drop
+
+
+def create_container(
+    host: Host,
+    *,
+    attachments: Sequence[tuple[Network, Wish]],
+    start: bool = False,
+    name: str | None = None,
+    hostname: str | None = None,
+    command: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    stop_timeout: float = 10.0,
+) -> Container:
+    """Record a container on its networks, in the order given; without one it is on none of them."""
+    drivers = [network.driver for network, _ in attachments]
+    if len(drivers) > 1 and (Driver.HOST in drivers or Driver.NULL in drivers):
+        raise Invalid("only_network", "The host and none networks go with no other network.", "networks")
+    container = containers.create(
+        host,
+        name=name,
+        hostname=hostname,
+        host_network=Driver.HOST in drivers,
+        command=command,
+        env=env,
+        labels=labels,
+        stop_timeout=stop_timeout,
+    )
+    seen: set[str] = set()
+    for network, wish in attachments:
+        if network.removing:
+            raise Conflict("being_removed", f"Network {network.name} is being removed.", "networks")
+        if network.pk in seen:
+            raise Invalid("network_twice", f"Network {network.name} is given twice.", "networks")
+        seen.add(network.pk)
+        attach(host, network, container, wish)
+    if start:
+        containers.start(container, host.revision)
+    return container
+
+
+def start_container(host: Host, container: Container) -> Container:
+    """Start it, unless it runs."""
+    if not container.running:
+        containers.start(container, host.revision)
+    return container
+
+
+def stop_container(host: Host, container: Container, *, timeout: float | None = None) -> Container:
+    """Stop it, unless it does not run; its addresses stay its own."""
+    if container.running:
+        containers.stop(container, host.revision, timeout)
+    return container
+
+
+def restart_container(host: Host, container: Container, *, timeout: float | None = None) -> Container:
+    if timeout is not None:
+        container.stop_timeout = timeout
+    containers.start(container, host.revision)
+    return container
+
+
+def rename_container(host: Host, container: Container, name: str) -> Container:
+    """Give it another name: of the namespace, and on every network."""
+    containers.rename(container, name, host)
+    _touch_endpoints(container, host.revision)
+    return container
+
+
+def remove_container(host: Host, container: Container, *, force: bool = False) -> Container:
+    """Want it gone with all its attachments; a running one only by force."""
+    containers.refuse_removing(container)
+    if container.running and not force:
+        raise Conflict(
+            "container_running", f"Container {container.name} is running; stop it first, or remove it by force (-f)."
+        )
+    if container.running:
+        container.stop_timeout = 0
+    for endpoint in Endpoint.objects.filter(container=container, removing=False):
+        drop(endpoint, host.revision)
+    containers.remove(container, host.revision)
+    return container
+
+
+def end_container(host: Host, container: Container, *, code: int, message: str, at: datetime) -> None:
+    """Its process has ended by itself: it is stopped, as if somebody had asked for it."""
+    containers.record_exit(container, code, message, at)
+    container.wanted = Container.Wanted.STOPPED
+    container.state = Container.State.EXITED
+    containers.touch(container, host.revision)
+
+
+def _touch_endpoints(container: Container, revision: int) -> None:
+    Endpoint.objects.filter(container=container, removing=False).update(revision=revision, applied=False, error="")

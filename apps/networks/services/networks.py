@@ -1,0 +1,155 @@
+"""Creating and removing networks."""
+
+from collections.abc import Mapping, Sequence
+
+from apps.common.errors import Conflict, DomainError, Forbidden, Invalid
+from apps.hosts.models import Host
+from apps.hosts.services import avoided_by_automatic_subnets
+from apps.ipam import services as ipam
+from apps.ipam.plan import SubnetRequest
+from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.rules import (
+    BRIDGE_NAME,
+    PREDEFINED,
+    check_driver,
+    check_network_name,
+    read_bridge_options,
+)
+from apps.networks.selectors import in_use
+from apps.networks.services.endpoints import drop
+
+
+def create_network(
+    host: Host,
+    *,
+    name: str,
+    driver: str = Driver.BRIDGE,
+    subnets: Sequence[SubnetRequest] = (),
+    internal: bool = False,
+    enable_ipv6: bool = False,
+    options: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Network:
+    """Record a network; subnets that were not asked for are chosen so that they overlap nothing."""
+    check_network_name(name)
+    check_driver(driver)
+    if Network.objects.filter(host=host, name=name).exists():
+        raise Conflict("name_taken", f"Host {host.name} already has a network named {name!r}.", "name")
+    network = Network(
+        host=host,
+        name=name,
+        driver=driver,
+        internal=internal,
+        enable_ipv6=enable_ipv6,
+        options=dict(options or {}),
+        labels=dict(labels or {}),
+        revision=host.revision,
+    )
+    _check_device(network)
+    network.save(force_insert=True)
+    _reserve_subnets(network, subnets)
+    return network
+
+
+def create_predefined(host: Host) -> list[Network]:
+    """The networks that exist on each host from the start; those that are there already stay as they are."""
+    made = []
+    for name, driver in PREDEFINED.items():
+        if Network.objects.filter(host=host, name=name).exists():
+            continue
+        options = {BRIDGE_NAME: "netadmin0"} if driver == Driver.BRIDGE else {}
+        network = Network.objects.create(
+            host=host, name=name, driver=driver, predefined=True, options=options, revision=host.revision
+        )
+        if driver == Driver.BRIDGE:
+            _reserve_subnets(network, ())
+        made.append(network)
+    return made
+
+
+def remove_network(host: Host, network: Network) -> Network:
+    """Want the network gone; stopped containers are dropped from it."""
+    if network.predefined:
+        raise Forbidden("predefined", f"{network.name} is a predefined network and cannot be removed.")
+    holders = [
+        endpoint.container.name
+        for endpoint in Endpoint.objects.filter(in_use(), network=network, removing=False).select_related("container")
+    ]
+    if holders:
+        raise Conflict(
+            "network_in_use",
+            f"Network {network.name} has running containers: {', '.join(sorted(holders))}; "
+            "stop them or disconnect them first.",
+        )
+    for endpoint in Endpoint.objects.filter(network=network, removing=False):
+        drop(endpoint, host.revision)
+    network.removing, network.applied, network.revision = True, False, host.revision
+    network.error = ""
+    network.save(update_fields=["removing", "applied", "revision", "error"])
+    return network
+
+
+def prune_networks(host: Host, *, labels: Mapping[str, str | None] | None = None) -> list[Network]:
+    """Remove every network of a person's that no container is on."""
+    unused = Network.objects.filter(host=host, predefined=False, removing=False).exclude(
+        endpoints__in=Endpoint.objects.filter(removing=False)
+    )
+    chosen = [
+        network
+        for network in unused
+        if all(key in network.labels and value in (None, network.labels[key]) for key, value in (labels or {}).items())
+    ]
+    return [remove_network(host, network) for network in chosen]
+
+
+def forget_network(network: Network) -> None:
+    """The host has nothing of it left: its addresses and its record go."""
+    ipam.release_subnets(network.id)
+    network.delete()
+
+
+def _check_device(network: Network) -> None:
+    if network.driver != Driver.BRIDGE:
+        return
+    device = read_bridge_options(network.id, network.options).device
+    others = Network.objects.filter(host=network.host, driver=Driver.BRIDGE).only("id", "name", "options")
+    for other in others.filter(**{f"options__{BRIDGE_NAME}": device}):
+        raise Conflict("device_taken", f"The bridge device {device} belongs to network {other.name}.", "options")
+    if BRIDGE_NAME in network.options and device.startswith("br-"):
+        for other in others.filter(id__startswith=device[3:]):
+            raise Conflict("device_taken", f"The bridge device {device} belongs to network {other.name}.", "options")
+
+
+def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> None:
+    wanted = list(requests)
+    families = [request.family for request in wanted]
+    for family in (4, 6):
+        if families.count(family) > 1:
+            raise Invalid(
+                "one_subnet_a_family",
+                f"A bridge network has one IPv{family} subnet; {families.count(family)} were given.",
+                "subnets",
+            )
+    if 6 in families and not network.enable_ipv6:
+        raise Invalid("ipv6_off", "An IPv6 subnet needs IPv6 to be enabled on the network (--ipv6).", "subnets")
+    if 4 not in families:
+        wanted.insert(0, SubnetRequest(family=4))
+    if network.enable_ipv6 and 6 not in families:
+        wanted.append(SubnetRequest(family=6))
+    avoid = avoided_by_automatic_subnets(network.host)
+    for position, request in enumerate(sorted(wanted, key=lambda request: request.family)):
+        try:
+            ipam.reserve_subnet(
+                space=network.host.space, holder=network.id, position=position, request=request, avoid=avoid
+            )
+        except DomainError as error:
+            raise _named(error) from error
+
+
+def _named(error: DomainError) -> DomainError:
+    """An overlap says which network it is with; the address book knows only ids."""
+    holder = error.details.get("holder")
+    other = Network.objects.filter(pk=holder).first() if holder else None
+    if other is None:
+        return error
+    return type(error)(error.code, f"{error.message.rstrip('.')} of network {other.name}.", error.field)
