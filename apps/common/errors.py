@@ -1,7 +1,7 @@
 """What can go wrong in the domain, as one small family of exceptions.
 
-A service raises one of the children; the edge (REST, command line, admin) turns it into its own form by `status`
-and shows `code`, `message` and `field` unchanged. Nothing here knows HTTP beyond that number.
+A service raises one of the children; the edge (REST, command line, admin) turns it into its own form by
+`status` and shows `code`, `message` and `field` unchanged. Nothing here knows HTTP beyond that number.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,312 @@
+"""Reserving subnets and taking addresses.
+
+Every function that writes expects the caller to be inside `transaction.atomic()` and to hold the lock that
+serialises changes of the space (for `reserve_subnet`) or of the holder of the subnet (for addresses): between
+reading that something is free and writing that it is taken nobody else may do the same. The functions lock
+the subnet's row besides; unique constraints are the last guard. A DomainError is raised before anything is
+written, so that the caller may catch it and go on in the same transaction.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Count, F, Q, QuerySet
+
+from apps.common.errors import Conflict, Invalid
+from apps.ipam import choice, free
+from apps.ipam.cidr import (
+    Block,
+    Family,
+    Interval,
+    bounds,
+    contains,
+    family_of,
+    pack,
+    parse_address,
+    parse_block,
+    parse_written,
+    refuse_unusable,
+    to_address,
+    to_wide,
+    unpack,
+)
+from apps.ipam.models import Address, FreeRange, Pool, Subnet
+from apps.ipam.plan import SubnetPlan, SubnetRequest, describe_taken, plan_subnet
+
+GLOBAL_SPACE = choice.GLOBAL
+"""The one space whose subnets are cut from the global pools; every other space uses the local ones."""
+
+
+def reserve_subnet(
+    *, space: str, holder: str, position: int, request: SubnetRequest, avoid: Sequence[str] = ()
+) -> Subnet:
+    """Store a subnet, as given or chosen from the pools; its edges, gateway and reserved addresses are taken.
+
+    avoid  blocks or addresses in use on the hosts concerned (routes, name servers); they bind only the
+           automatic choice: a person who names a block is believed
+
+    Invalid for what is wrong in the request; Conflict "subnet_overlap" (details: the other's cidr and holder)
+    or "pools_exhausted".
+    """
+    block = _read_block(request)
+    requested = block is not None
+    if block is None:
+        block = _choose_block(space, request, avoid)
+    plan = plan_subnet(block, request)
+    _refuse_overlap(space, block)
+    return _store(plan, space, holder, position, requested)
+
+
+def take_address(subnet: Subnet, *, holder: str, requested: str | None = None) -> str:
+    """Give `holder` the requested address, or the lowest free one of the ip-range (else of the subnet).
+
+    A requested address may be outside the ip-range. Invalid "address_malformed" or "address_outside_subnet",
+    Conflict "address_taken" (details: purpose, name and holder of who has it) or "subnet_exhausted".
+    """
+    return take_first([subnet], holder=holder, requested=requested)[1]
+
+
+def take_first(subnets: Sequence[Subnet], *, holder: str, requested: str | None = None) -> tuple[Subnet, str]:
+    """`take_address` from one of several: that which contains the requested address, else the first not full.
+
+    The subnets are of one family and at least one. Raises as `take_address` does.
+    """
+    if requested is not None:
+        subnet, wide = _read_requested(subnets, requested)
+        _lock(Subnet.objects.filter(pk=subnet.pk))
+        if not free.take_exactly(subnet, wide):
+            raise _taken(subnet, wide)
+        return subnet, _record(subnet, wide, holder)
+    for subnet in subnets:
+        _lock(Subnet.objects.filter(pk=subnet.pk))
+        found = free.take_lowest(subnet, _dynamic(subnet))
+        if found is not None:
+            return subnet, _record(subnet, found, holder)
+    raise _exhausted(subnets)
+
+
+def release_addresses(holder: str) -> int:
+    """Free every address of an endpoint; returns how many. None is no error, so that it can be repeated."""
+    owned = Address.objects.filter(holder=holder, purpose=Address.Purpose.ENDPOINT)
+    _lock(Subnet.objects.filter(pk__in=owned.values("subnet")))
+    released = list(owned.select_related("subnet"))
+    Address.objects.filter(pk__in=[address.pk for address in released]).delete()
+    for address in released:
+        free.give_back(address.subnet, unpack(address.value))
+    return len(released)
+
+
+def release_subnets(holder: str) -> int:
+    """Forget the holder's subnets with all their addresses; how many there were."""
+    subnets = list(Subnet.objects.filter(holder=holder))
+    Subnet.objects.filter(pk__in=[subnet.pk for subnet in subnets]).delete()
+    return len(subnets)
+
+
+def store_pool(pool: Pool) -> Pool:
+    """Save a new or changed pool; subnets already cut stay. Raises as `choice.check_pool` does."""
+    others = Pool.objects.filter(space=pool.space).exclude(pk=pool.pk)
+    spec = choice.check_pool(
+        pool.base, pool.size, [choice.PoolSpec.read(other.base, other.size) for other in others]
+    )
+    pool.base = str(spec.block)
+    pool.save()
+    return pool
+
+
+@dataclass(frozen=True)
+class Utilisation:
+    """How full a subnet is, in addresses; exact, in IPv6 beyond 64 bits."""
+
+    size: int
+    used: int
+    """Edges, gateway, reserved ones and endpoints."""
+    free_dynamic: int
+    """What automatic choice can still give: free addresses of the ip-range, else of the subnet."""
+
+
+def utilisation(subnet: Subnet) -> Utilisation:
+    return utilisations([subnet])[subnet.pk]
+
+
+def utilisations(subnets: Sequence[Subnet]) -> dict[int, Utilisation]:
+    """By primary key; one query whatever the number of subnets."""
+    in_range = Q(value__gte=F("subnet__range_first"), value__lte=F("subnet__range_last"))
+    rows = (
+        Address.objects.filter(subnet__in=subnets)
+        .order_by()
+        .values_list("subnet")
+        .annotate(used=Count("pk"), ranged=Count("pk", filter=in_range))
+    )
+    counts = {key: (used, ranged) for key, used, ranged in rows}
+    found: dict[int, Utilisation] = {}
+    for subnet in subnets:
+        used, ranged = counts.get(subnet.pk, (0, 0))
+        size = unpack(subnet.last) - unpack(subnet.first) + 1
+        first, last = _dynamic(subnet)
+        taken = used if subnet.range_cidr is None else ranged
+        found[subnet.pk] = Utilisation(size, used, last - first + 1 - taken)
+    return found
+
+
+def _read_block(request: SubnetRequest) -> Block | None:
+    """The block a person gave; None when it is to be chosen."""
+    if request.cidr is None or parse_written(request.cidr, "subnet")[0].is_unspecified:
+        return None
+    block = parse_block(request.cidr, "subnet")
+    refuse_unusable(block, "subnet")
+    return block
+
+
+def _choose_block(space: str, request: SubnetRequest, avoid: Iterable[str]) -> Block:
+    if request.has_details:
+        raise Invalid(
+            "subnet_missing",
+            "A gateway, ip-range or auxiliary address needs the subnet it belongs to; give the subnet too.",
+            "subnet",
+        )
+    family, length = request.family, None
+    if request.cidr is not None:
+        address, length = parse_written(request.cidr, "subnet")
+        family = family_of(address)
+    stored = Pool.objects.filter(space=choice.GLOBAL if space == GLOBAL_SPACE else choice.LOCAL)
+    specs = [choice.PoolSpec.read(pool.base, pool.size, pool.position) for pool in stored]
+    pools = [spec for spec in specs if family_of(spec.block) == family]
+    if family == 6 and not pools:
+        pools = [choice.derive_ula(space)]
+    rows = Subnet.objects.filter(space=space, family=family).values_list("first", "last")
+    occupied = [(unpack(first), unpack(last)) for first, last in rows]
+    return choice.choose(pools, occupied + _read_avoided(avoid, family), length)
+
+
+def _read_avoided(avoid: Iterable[str], family: Family) -> list[Interval]:
+    """Intervals of the family among blocks and addresses, as hosts report them.
+
+    A default route covers everything and says nothing. What does not parse is left out: a name server with a
+    zone (fe80::1%eth0) is in nobody's way, and a host's odd report must not keep people from making networks.
+    """
+    intervals: list[Interval] = []
+    for text in avoid:
+        try:
+            block = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            continue
+        if family_of(block) == family and block.prefixlen > 0:
+            intervals.append(bounds(block))
+    return intervals
+
+
+def _refuse_overlap(space: str, block: Block) -> None:
+    """Conflict when the block meets another of the space.
+
+    Stored blocks do not overlap each other, so the last one that begins before our end is also the one that
+    ends last: if that does not reach us, none does.
+    """
+    first, last = bounds(block)
+    other = (
+        Subnet.objects.filter(space=space, family=block.version, first__lte=pack(last))
+        .order_by("-first")
+        .first()
+    )
+    if other is not None and unpack(other.last) >= first:
+        raise Conflict(
+            "subnet_overlap",
+            f"The subnet {block} overlaps {other.cidr}, which is in use; choose another block.",
+            "subnet",
+            {"cidr": other.cidr, "holder": other.holder},
+        )
+
+
+def _store(plan: SubnetPlan, space: str, holder: str, position: int, requested: bool) -> Subnet:
+    first, last = bounds(plan.block)
+    limits = None if plan.ip_range is None else bounds(plan.ip_range)
+    subnet = Subnet.objects.create(
+        space=space,
+        holder=holder,
+        position=position,
+        cidr=str(plan.block),
+        family=plan.family,
+        first=pack(first),
+        last=pack(last),
+        gateway=str(to_address(plan.gateway, plan.family)),
+        range_cidr=None if plan.ip_range is None else str(plan.ip_range),
+        range_first=None if limits is None else pack(limits[0]),
+        range_last=None if limits is None else pack(limits[1]),
+        requested=requested,
+    )
+    Address.objects.bulk_create(
+        Address(
+            subnet=subnet,
+            value=pack(entry.wide),
+            text=str(to_address(entry.wide, plan.family)),
+            purpose=entry.purpose,
+            name=entry.name,
+        )
+        for entry in plan.taken
+    )
+    FreeRange.objects.bulk_create(
+        FreeRange(subnet=subnet, first=pack(begin), last=pack(end)) for begin, end in plan.free()
+    )
+    return subnet
+
+
+def _read_requested(subnets: Sequence[Subnet], requested: str) -> tuple[Subnet, int]:
+    address = parse_address(requested, _field(subnets[0]))
+    for subnet in subnets:
+        if contains(ipaddress.ip_network(subnet.cidr), address):
+            return subnet, to_wide(address)
+    listed = ", ".join(subnet.cidr for subnet in subnets)
+    raise Invalid(
+        "address_outside_subnet",
+        f"The address {address} is outside {listed}; choose one inside.",
+        _field(subnets[0]),
+    )
+
+
+def _dynamic(subnet: Subnet) -> Interval:
+    """Where automatic addresses come from."""
+    if subnet.range_first is not None and subnet.range_last is not None:
+        return unpack(subnet.range_first), unpack(subnet.range_last)
+    return unpack(subnet.first), unpack(subnet.last)
+
+
+def _family(subnet: Subnet) -> Family:
+    return 4 if subnet.family == 4 else 6
+
+
+def _lock(subnets: QuerySet[Subnet]) -> None:
+    """Lock the rows, always in the same order. SQLite has one writer at a time and no row locks."""
+    if connection.features.has_select_for_update:
+        list(subnets.select_for_update().order_by("pk").values_list("pk"))
+
+
+def _record(subnet: Subnet, wide: int, holder: str) -> str:
+    text = str(to_address(wide, _family(subnet)))
+    Address.objects.create(
+        subnet=subnet, value=pack(wide), text=text, purpose=Address.Purpose.ENDPOINT, holder=holder
+    )
+    return text
+
+
+def _exhausted(subnets: Sequence[Subnet]) -> Conflict:
+    areas = ", ".join(f"{s.range_cidr} of {s.cidr}" if s.range_cidr else s.cidr for s in subnets)
+    also = ", or ask for an address outside the ip-range" if any(s.range_cidr for s in subnets) else ""
+    return Conflict("subnet_exhausted", f"No address is free in {areas}; disconnect a container{also}.")
+
+
+def _taken(subnet: Subnet, wide: int) -> Conflict:
+    owner = Address.objects.get(subnet=subnet, value=pack(wide))
+    state = describe_taken(owner.purpose, owner.name, owner.text, subnet.cidr)
+    return Conflict(
+        "address_taken",
+        f"The address {owner.text} is {state}; choose another one.",
+        _field(subnet),
+        {"purpose": owner.purpose, "name": owner.name, "holder": owner.holder},
+    )
+
+
+def _field(subnet: Subnet) -> str:
+    """The input with which a person asks for an address of the subnet."""
+    return "ip" if subnet.family == 4 else "ip6"
