@@ -100,3 +100,11 @@ class Delta(Struct):
     full: bool = False
     """Everything there should be: what is not in it shall not be there."""
     rows: tuple[Row, ...] = ()
+
+
+class HostState(Struct):
+    """Everything there should be on a host; also the format of the files that `python -m workers plan` reads."""
+
+    networks: tuple[Network, ...] = ()
+    containers: tuple[Container, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()

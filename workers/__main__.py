@@ -1,0 +1,130 @@
+"""`python -m workers`: the worker of a host, and dry runs of it without broker, server or database.
+
+    --config FILE   serve the host's queue until ended
+    show FILE       the kernel objects that a state file means
+    plan FILE       what would be done here to make the state file true
+    apply FILE      do it (links, namespaces, firewall, files; no processes and no names)
+    purge           remove everything of ours from this kernel
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from workers.contract.state import HostState
+from workers.kernel.edge import Kernel
+from workers.kernel.errors import KernelError
+from workers.planning.desired import Desired
+from workers.planning.diff import Operation, diff
+from workers.planning.objects import Element, Objects
+from workers.planning.render import Surroundings, render
+from workers.surroundings import read_resolv_conf
+
+STATE_FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+NOT_KERNEL = ("name", "process")
+
+
+@click.group(invoke_without_command=True, help=__doc__)
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        click.echo(context.get_help())
+        context.exit(2)
+    serve(config)
+
+
+def serve(config: Path) -> None:
+    """Serve the queue of the configured host; one task at a time, since all work is the agent's."""
+    from workers.tasks import make_app, read_configuration
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configuration = read_configuration(config)
+    arguments = ["worker", "--pool=solo", f"--queues=host.{configuration.host}", f"--hostname=worker@{configuration.host}"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
+    make_app(configuration).worker_main([*arguments, *quiet])
+
+
+@main.command()
+@STATE_FILE
+def show(file: Path) -> None:
+    """Print the kernel objects that a state file means."""
+    for operation in diff(_wanted(file), {}):
+        click.echo(operation)
+
+
+@main.command()
+@STATE_FILE
+def plan(file: Path) -> None:
+    """Print what would be done on this host."""
+    for operation in _operations(Kernel(), file):
+        click.echo(operation)
+
+
+@main.command()
+@STATE_FILE
+def apply(file: Path) -> None:
+    """Make links, namespaces, firewall and files as the state file says."""
+    kernel = Kernel()
+    kernel.ensure_table()
+    failed = False
+    for operation in _operations(kernel, file):
+        click.echo(operation)
+        try:
+            _carry_out(kernel, operation)
+        except KernelError as error:
+            click.echo(f"Error: {error}", err=True)
+            failed = True
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+def purge() -> None:
+    """Remove every namespace, link, rule and file of ours from this kernel."""
+    for line in Kernel().purge():
+        click.echo(line)
+
+
+def _wanted(file: Path) -> Objects:
+    try:
+        state = msgspec.json.decode(file.read_bytes(), type=HostState)
+    except msgspec.DecodeError as error:
+        raise click.ClickException(f"{file} is not a state file: {error}") from error
+    desired = Desired([*state.networks, *state.containers, *state.endpoints])
+    surroundings = Surroundings(resolv_conf=read_resolv_conf())
+    wanted: Objects = {}
+    for owner in desired.owners():
+        wanted.update(render(desired, owner, surroundings))
+    return wanted
+
+
+def _operations(kernel: Kernel, file: Path) -> list[Operation]:
+    try:
+        found = kernel.observe()
+    except KernelError as error:
+        raise click.ClickException(str(error)) from error
+    return [operation for operation in diff(_wanted(file), found) if operation.key[0] not in NOT_KERNEL]
+
+
+def _carry_out(kernel: Kernel, operation: Operation) -> None:
+    before, after = operation.before, operation.after
+    if operation.key[0] == "element":
+        kernel.apply_elements(
+            [after] if isinstance(after, Element) else [], [before] if isinstance(before, Element) and not after else []
+        )
+    elif after is None:
+        assert before is not None
+        kernel.remove(before)
+    elif before is None:
+        kernel.create(after)
+    else:
+        kernel.change(before, after)
+
+
+if __name__ == "__main__":
+    main()

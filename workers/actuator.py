@@ -1,0 +1,144 @@
+"""Carrying out operations: the one door from planning to kernel, name service and processes."""
+
+import logging
+from collections.abc import Iterable
+from itertools import groupby
+
+from workers.contract.names import Entry, Holder
+from workers.contract.reports import Exit
+from workers.dns.client import NameService, NameServiceError
+from workers.kernel.edge import Kernel
+from workers.kernel.errors import KernelError
+from workers.planning.diff import Operation
+from workers.planning.objects import Element, Key, Name, Objects, Process, Sandbox
+from workers.runtimes.client import Supervisor, SupervisorError
+
+log = logging.getLogger(__name__)
+Results = dict[Key, str]
+"""What became of each operation: why it failed, or an empty text."""
+
+
+class Actuator:
+    """To be used from one thread."""
+
+    def __init__(self, kernel: Kernel, names: NameService, supervisor: Supervisor) -> None:
+        self._kernel, self._names, self._supervisor = kernel, names, supervisor
+
+    def observe(self, wanted: Objects) -> Objects:
+        """Everything of ours there is, names excepted. A running process counts as the wanted one if it is of the
+        same incarnation: what else it was started with cannot be seen any more."""
+        self._kernel.ensure_table()
+        found = self._kernel.observe()
+        for container, run in self._supervisor.status().items():
+            if run.state != "running":
+                continue
+            key = ("process", container)
+            want = wanted.get(key)
+            if isinstance(want, Process) and want.incarnation == run.incarnation:
+                found[key] = want
+            else:
+                found[key] = Process(
+                    container=container,
+                    sandbox="",
+                    hostname="",
+                    incarnation=run.incarnation,
+                    command=(),
+                    env={},
+                    stop_timeout=0.0,
+                )
+        return found
+
+    def exits(self) -> list[Exit]:
+        """Processes that have ended and of which nobody has taken notice yet."""
+        return [
+            Exit(container=container, incarnation=run.incarnation, code=run.code or 0, message=run.message)
+            for container, run in self._supervisor.status().items()
+            if run.state == "exited"
+        ]
+
+    def synchronise_names(self, names: Iterable[Name]) -> Results:
+        """Make these the only names there are."""
+        entries = [name.entry for name in names]
+        try:
+            return self._named(entries, self._names.sync(entries))
+        except NameServiceError as error:
+            return {Name(entry=entry).key: str(error) for entry in entries}
+
+    def end_process(self, container: str, timeout: float) -> str:
+        """Ask the process to end within `timeout` seconds; its exit is told later. Why it cannot, or an empty text."""
+        try:
+            self._supervisor.stop(container, timeout)
+        except SupervisorError as error:
+            return str(error)
+        return ""
+
+    def forget_process(self, container: str) -> None:
+        try:
+            self._supervisor.forget(container)
+        except SupervisorError as error:
+            log.warning("%s", error)
+
+    def apply(self, operations: list[Operation]) -> Results:
+        """Carry out the operations in their order; one that fails does not keep the others."""
+        results: Results = {}
+        for kind, group in groupby(operations, key=lambda operation: operation.key[0]):
+            batch = list(group)
+            if kind == "element":
+                results.update(self._apply_elements(batch))
+            elif kind == "name":
+                results.update(self._apply_names(batch))
+            else:
+                for operation in batch:
+                    blocked = results.get(("sandbox", getattr(operation.after, "container", "")))
+                    results[operation.key] = blocked or self._apply_one(operation)
+        return results
+
+    def _apply_one(self, operation: Operation) -> str:
+        before, after = operation.before, operation.after
+        try:
+            if isinstance(after, Process):
+                self._supervisor.start(after)
+            elif after is None:
+                assert before is not None
+                if isinstance(before, Sandbox):
+                    # Whatever was started in it from outside (an exec, a shell) would keep the namespace alive.
+                    self._supervisor.end(before.name)
+                self._kernel.remove(before)
+            elif before is None:
+                self._kernel.create(after)
+            else:
+                self._kernel.change(before, after)
+        except (KernelError, SupervisorError) as error:
+            log.warning("cannot %s: %s", operation, error)
+            return str(error)
+        return ""
+
+    def _apply_elements(self, batch: list[Operation]) -> Results:
+        add = [op.after for op in batch if isinstance(op.after, Element)]
+        remove = [op.before for op in batch if op.after is None and isinstance(op.before, Element)]
+        message = ""
+        try:
+            self._kernel.apply_elements(add, remove)
+        except KernelError as error:
+            log.warning("cannot change the firewall: %s", error)
+            message = str(error)
+        return {operation.key: message for operation in batch}
+
+    def _apply_names(self, batch: list[Operation]) -> Results:
+        entries = [op.after.entry for op in batch if isinstance(op.after, Name)]
+        gone = [_address(op.before.entry) for op in batch if op.after is None and isinstance(op.before, Name)]
+        results: Results = {operation.key: "" for operation in batch}
+        try:
+            results.update(self._named(entries, self._names.update(entries, gone)))
+        except NameServiceError as error:
+            results = {operation.key: str(error) for operation in batch}
+        return results
+
+    @staticmethod
+    def _named(entries: Iterable[Entry], failures: dict[tuple[str, str], str]) -> Results:
+        return {Name(entry=entry).key: failures.get(_address(entry), "") for entry in entries}
+
+
+def _address(entry: Entry) -> tuple[str, str]:
+    """How the name service calls an entry."""
+    return ("holder", entry.endpoint) if isinstance(entry, Holder) else ("view", entry.container)

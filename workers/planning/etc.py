@@ -1,0 +1,67 @@
+"""Text of a sandbox's /etc files. Pure."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from workers.contract.state import Container, Endpoint
+
+RESOLVER = "127.0.0.11"
+LOCALHOST = """127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+PUBLIC = ("8.8.8.8", "8.8.4.4")
+"""Used when the host has no server that a sandbox could reach, as Docker does."""
+
+
+def resolv_conf(of_host: str, *, served: bool) -> str:
+    """With our name service: its address, and the host's search list. Without: the host's file less loopback servers.
+
+    `ndots:0` makes resolvers ask a name as it was typed first, so that a plain `container3` needs one query.
+    """
+    servers, kept, options = [], [], []
+    for line in of_host.splitlines():
+        words = line.split()
+        if not words or words[0][0] in "#;":
+            continue
+        if words[0] == "nameserver" and len(words) > 1:
+            servers.append(words[1])
+        elif words[0] == "options":
+            options += words[1:]
+        elif words[0] in ("search", "domain"):
+            kept.append(" ".join(words))
+    if served:
+        servers = [RESOLVER]
+        if not any(option.startswith("ndots:") for option in options):
+            options.append("ndots:0")
+    else:
+        servers = [server for server in servers if not _loopback(server)] or list(PUBLIC)
+    lines = [f"nameserver {server}" for server in servers] + kept
+    if options:
+        lines.append("options " + " ".join(options))
+    return "\n".join(lines) + "\n"
+
+
+def hosts(
+    container: Container, endpoints: Iterable[Endpoint], links: Iterable[tuple[str, str, Container]]
+) -> str:
+    """Loopback names, the container's own addresses, and the lines of legacy links (address, alias, target)."""
+    lines = []
+    for address, alias, target in links:
+        names = dict.fromkeys([alias, target.hostname, target.name])
+        lines.append(f"{address}\t{' '.join(names)}")
+    for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.order):
+        for address in (endpoint.ipv4, endpoint.ipv6):
+            if address:
+                lines.append(f"{address}\t{container.hostname}")
+    return LOCALHOST + "".join(f"{line}\n" for line in lines)
+
+
+def _loopback(server: str) -> bool:
+    try:
+        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+    except ValueError:
+        return True

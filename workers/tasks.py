@@ -1,0 +1,113 @@
+"""The host's Celery app: the tasks on the queue `host.<name>`, and the way back to the server."""
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from workers.agent import Agent
+from workers.contract.envelope import Envelope, Refused, seal, unseal
+from workers.contract.questions import Answer, Question
+from workers.contract.reports import Report
+from workers.contract.state import Delta
+from workers.runtimes.client import Supervisor, SupervisorError
+
+log = logging.getLogger(__name__)
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """The file that enrolment writes for a host; it holds the host's key, and is readable by root only."""
+
+    host: str
+    key: str
+    broker_url: str
+    redis_url: str
+    state_dir: str
+    server_queue: str = "server"
+    epoch: str = ""
+
+
+def read_configuration(path: Path) -> Configuration:
+    return msgspec.json.decode(path.read_bytes(), type=Configuration)
+
+
+def make_app(configuration: Configuration) -> Celery:
+    """A Celery app that serves this host alone, with its agent thread started."""
+    app = Celery("workers", broker=configuration.broker_url)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        worker_hijack_root_logger=False,
+        task_publish_retry=False,
+    )
+    state_dir = Path(configuration.state_dir)
+    supervisor = state_dir / "supervisor.sock"
+
+    def send(report: Report) -> bool:
+        envelope = seal(report, host=configuration.host, key=configuration.key, direction="to-server")
+        try:
+            app.send_task("server.report", args=[envelope], queue=configuration.server_queue)
+        except OperationalError:
+            return False
+        return True
+
+    agent = Agent(
+        host=configuration.host, state_dir=state_dir, dns=state_dir / "dns.sock", supervisor=supervisor, send=send
+    )
+    answers = redis.Redis.from_url(configuration.redis_url)
+    askers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="asker")
+
+    @app.task(name="workers.apply")
+    def apply(envelope: Envelope) -> None:
+        delta = _open(envelope, Delta, configuration)
+        if delta is not None:
+            agent.put(delta)
+
+    @app.task(name="workers.ask")
+    def ask(envelope: Envelope) -> None:
+        question = _open(envelope, Question, configuration)
+        if question is not None:
+            # Some answers take a minute; the next change must not wait for them.
+            askers.submit(give, question)
+
+    def give(question: Question) -> None:
+        answer = _answer(question, Supervisor(str(supervisor), timeout=90.0))
+        sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
+        key = f"netadmin:answer:{question.id}"
+        try:
+            with answers.pipeline() as pipe:
+                pipe.lpush(key, json.dumps(sealed))
+                pipe.expire(key, 60)
+                pipe.execute()
+        except redis.RedisError as error:
+            log.warning("an answer could not be given: %s", error)
+
+    agent.start()
+    return app
+
+
+def _open(envelope: Envelope, expected: type[Any], configuration: Configuration) -> Any:
+    try:
+        return unseal(envelope, expected, host=configuration.host, key=configuration.key, direction="to-host")
+    except Refused as error:
+        log.warning("refused a message: %s", error)
+        return None
+
+
+def _answer(question: Question, supervisor: Supervisor) -> Answer:
+    """What the supervisor says to a question of the server."""
+    try:
+        result = supervisor.ask(question.kind, question.arguments)
+    except SupervisorError as error:
+        return Answer(id=question.id, ok=False, error=str(error), code=error.code)
+    return Answer(id=question.id, ok=True, result=result)
