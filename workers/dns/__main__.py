@@ -1,0 +1,78 @@
+"""`python -m workers.dns --socket PATH --memory PATH [--resolv-conf /etc/resolv.conf]`: run until SIGTERM."""
+
+import argparse
+import asyncio
+import logging
+import resource
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from workers.dns.control import Control, RequestError, open_control
+from workers.dns.forward import Forwarder
+from workers.dns.memory import Memory
+from workers.dns.server import Counters, Resolver
+from workers.dns.service import Service
+
+
+def main() -> int:
+    arguments = _parse()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    # Two sockets a sandbox, one a TCP connection, one a forwarded question.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(arguments.socket, arguments.memory, arguments.resolv_conf))
+    except RequestError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except sqlite3.OperationalError as error:
+        print(f"The memory file {arguments.memory} cannot be opened: {error}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _run(control: Path, memory: Path, resolv_conf: Path) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    door = open_control(control)
+    service = Service(Memory(memory), Resolver(Forwarder(resolv_conf), Counters()))
+    try:
+        await service.recall()
+        server = await Control(service).serve(door)
+        tending = asyncio.create_task(service.tend())
+        stopping = asyncio.create_task(stop.wait())
+        # `tend` ends only by an error, and then the process shall end with it and be started anew.
+        await asyncio.wait((tending, stopping), return_when=asyncio.FIRST_COMPLETED)
+        server.close()
+        if tending.done():
+            await tending
+        tending.cancel()
+    finally:
+        control.unlink(missing_ok=True)
+        await service.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it is installed: it wakes up for a third of the price."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m workers.dns", description="The name service of a host.")
+    parser.add_argument("--socket", type=Path, required=True, help="control socket, made with mode 0600")
+    parser.add_argument("--memory", type=Path, required=True, help="file that keeps the names over a restart")
+    parser.add_argument("--resolv-conf", type=Path, default=Path("/etc/resolv.conf"), help="the host's file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Questions that are not ours: passed to the host's name servers, from the host's namespace.
+
+The message goes out as the sandbox sent it, under a random id and from a port of its own, and comes back
+untouched, so DNSSEC bits, client subnets and EDNS work as they do without us.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+
+from workers.dns import wire
+from workers.dns.framing import receive_message, send_message
+
+MOST_SERVERS = 3
+MOST_IN_FLIGHT = 1024
+SERVER_DEADLINE = 4.0
+BUDGET = 4.5
+"""Seconds for all servers together: an asker waits 5 by default and shall hear the second server."""
+PORT = 53
+
+Server = tuple[int, Any]
+"""Address family and socket address."""
+
+
+class TooMany(Exception):
+    """As many questions are on their way as may be."""
+
+
+class ResolvConf:
+    """The host's name servers; the file is read again when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, ...] | None = None
+        self._servers: tuple[Server, ...] = ()
+
+    def servers(self) -> tuple[Server, ...]:
+        try:
+            found = os.stat(self._path)
+            seen = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+            if seen != self._seen:
+                self._servers = parse_servers(self._path.read_text(errors="replace"))
+                self._seen = seen
+        except OSError:
+            self._seen, self._servers = None, ()
+        return self._servers
+
+
+def parse_servers(text: str) -> tuple[Server, ...]:
+    """The first three `nameserver` lines that hold an address, IPv6 with or without zone."""
+    servers: list[Server] = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 2 or words[0] != "nameserver":
+            continue
+        with contextlib.suppress(OSError):
+            family, _, _, _, address = socket.getaddrinfo(
+                words[1], PORT, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+            )[0]
+            servers.append((family, address))
+    return tuple(servers[:MOST_SERVERS])
+
+
+class Forwarder:
+    """Asks the host's servers in their order, at most so many questions at a time."""
+
+    def __init__(self, resolv_conf: Path) -> None:
+        self.in_flight = 0
+        self._resolv_conf = ResolvConf(resolv_conf)
+
+    def has_servers(self) -> bool:
+        return bool(self._resolv_conf.servers())
+
+    async def ask(self, packet: bytes, query: wire.Query, tcp: bool) -> bytes | None:
+        """The first usable reply, under the asker's id; None: no server gave one. Raise TooMany."""
+        servers = self._resolv_conf.servers()
+        if self.in_flight >= MOST_IN_FLIGHT:
+            raise TooMany
+        self.in_flight += 1
+        try:
+            deadline = min(SERVER_DEADLINE, BUDGET / max(len(servers), 1))
+            for server in servers:
+                reply = await self._ask_one(server, packet, query, tcp, deadline)
+                if reply is not None:
+                    return packet[:2] + reply[2:]
+            return None
+        finally:
+            self.in_flight -= 1
+
+    async def _ask_one(
+        self, server: Server, packet: bytes, query: wire.Query, tcp: bool, deadline: float
+    ) -> bytes | None:
+        number = secrets.randbits(16)
+        outgoing = number.to_bytes(2, "big") + packet[2:]
+        exchange = _exchange_tcp if tcp else _exchange_udp
+        try:
+            async with asyncio.timeout(deadline):
+                reply = await exchange(server, outgoing, query, number)
+        except (OSError, EOFError, TimeoutError):
+            return None
+        unusable = (wire.SERVFAIL, wire.REFUSED)
+        return None if reply[4:6] == b"\0\0" or wire.rcode_of(reply) in unusable else reply
+
+
+async def _exchange_udp(server: Server, outgoing: bytes, query: wire.Query, number: int) -> bytes:
+    family, address = server
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as door:
+        # Connected: the kernel chooses a random port, drops other senders' packets, reports a closed port.
+        door.connect(address)
+        door.send(outgoing)
+        loop = asyncio.get_running_loop()
+        while True:
+            reply = await loop.sock_recv(door, wire.TCP_LIMIT)
+            if wire.answers_to(query, number, reply):
+                return reply
+
+
+async def _exchange_tcp(server: Server, outgoing: bytes, query: wire.Query, number: int) -> bytes:
+    family, address = server
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as door:
+        await asyncio.get_running_loop().sock_connect(door, address)
+        await send_message(door, outgoing)
+        while True:
+            reply = await receive_message(door)
+            if wire.answers_to(query, number, reply):
+                return reply

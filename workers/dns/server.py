@@ -1,0 +1,206 @@
+"""Answering inside one sandbox: its UDP socket, its TCP connections, and the packed answers it keeps."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from workers.dns import wire
+from workers.dns.forward import Forwarder, TooMany
+from workers.dns.framing import receive_message, send_message
+from workers.dns.lookup import Answer, Scope
+from workers.dns.sandbox import Doors
+
+BATCH = 64
+"""Datagrams answered per wake-up: a sandbox that asks without pause waits for its turn like the others."""
+DATAGRAM = 4096
+"""Bytes of the largest question; a longer one arrives cut and is refused as malformed."""
+MOST_ANSWERS = 1024
+MOST_CONNECTIONS = 64
+MOST_FORWARDED = 256
+"""Of one sandbox at a time, so that it cannot take every place in the forwarder."""
+IDLE = 10.0
+"""Seconds that a TCP connection may take from one question to the next."""
+OUT_OF_DESCRIPTORS_PAUSE = 1.0
+
+Client = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Counters:
+    queries: int = 0
+    cache_hits: int = 0
+    forwarded: int = 0
+    failures: int = 0
+    """Forwarded questions that no server answered, and those that could not be forwarded."""
+
+
+class Resolver:
+    """From a message to its reply, for whoever's scope it is."""
+
+    def __init__(self, forwarder: Forwarder, counters: Counters) -> None:
+        self.forwarder = forwarder
+        self.counters = counters
+
+    async def forward(self, scope: Scope, packet: bytes, query: wire.Query, tcp: bool) -> bytes:
+        """The reply of the host's servers; SERVFAIL when the sandbox may not ask them or none answers."""
+        if not scope.view.forward or not self.forwarder.has_servers():
+            return self.fail(query, wire.SERVFAIL)
+        self.counters.forwarded += 1
+        try:
+            reply = await self.forwarder.ask(packet, query, tcp)
+        except TooMany:
+            return self.fail(query, wire.REFUSED)
+        return reply or self.fail(query, wire.SERVFAIL)
+
+    def fail(self, query: wire.Query, rcode: int) -> bytes:
+        self.counters.failures += 1
+        return wire.write(query, rcode=rcode)
+
+
+class Listener:
+    """One sandbox: reads its sockets until it is closed."""
+
+    def __init__(self, scope: Scope, doors: Doors, resolver: Resolver) -> None:
+        self.identity = doors.identity
+        self._scope = scope
+        self._doors = doors
+        self._resolver = resolver
+        self._stamp = scope.stamp()
+        self._packed: dict[bytes, tuple[bytes, bytes]] = {}
+        self._connections = 0
+        self._forwarded = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._pause: asyncio.TimerHandle | None = None
+        self._loop.add_reader(doors.udp, self._drain)
+        self._loop.add_reader(doors.tcp, self._accept)
+
+    def show(self, scope: Scope) -> None:
+        """Answer from another scope from now on."""
+        self._scope = scope
+        self._stamp = scope.stamp()
+        self._packed.clear()
+
+    async def close(self) -> None:
+        """Close every socket that keeps the namespace alive; they are closed on return."""
+        if self._pause:
+            self._pause.cancel()
+        self._loop.remove_reader(self._doors.udp)
+        self._loop.remove_reader(self._doors.tcp)
+        self._doors.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _drain(self) -> None:
+        """Answer what waits. Names cannot change meanwhile, so kept answers are checked once per wake-up."""
+        stamp = self._scope.stamp()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._packed.clear()
+        receive, send = self._doors.udp.recvfrom, self._doors.udp.sendto
+        for _ in range(BATCH):
+            try:
+                packet, client = receive(DATAGRAM)
+            except OSError:
+                return
+            self._resolver.counters.queries += 1
+            key = wire.cache_key(packet)
+            kept = self._packed.get(key)
+            if kept is None:
+                reply = self._answer(packet, client, key)
+            else:
+                self._resolver.counters.cache_hits += 1
+                header, answers = kept
+                reply = packet[:2] + header + packet[12 : packet.find(0, 12) + 5] + answers
+            if reply is not None:
+                with contextlib.suppress(OSError):
+                    send(reply, client)
+
+    def _answer(self, packet: bytes, client: Client, key: bytes) -> bytes | None:
+        """The reply to a datagram, if it can be given at once."""
+        try:
+            query = wire.read(packet)
+        except wire.Unanswered as refusal:
+            return refusal.reply
+        answer = self._scope.resolve(query.labels, query.type)
+        if answer is None:
+            if self._forwarded >= MOST_FORWARDED:
+                return self._resolver.fail(query, wire.REFUSED)
+            self._forwarded += 1
+            self._start(self._forward(packet, query, client))
+            return None
+        reply = wire.write(query, answer.records, limit=query.udp_limit)
+        if wire.is_plain(packet, query):
+            if len(self._packed) >= MOST_ANSWERS:
+                self._packed.clear()
+            self._packed[key] = (reply[2:12], reply[12 + len(query.question) :])
+        return reply
+
+    async def _forward(self, packet: bytes, query: wire.Query, client: Client) -> None:
+        try:
+            reply = await self._resolver.forward(self._scope, packet, query, tcp=False)
+        finally:
+            self._forwarded -= 1
+        if len(reply) > query.udp_limit:
+            reply = wire.cut(query, reply)
+        with contextlib.suppress(OSError):
+            self._doors.udp.sendto(reply, client)
+
+    def _accept(self) -> None:
+        for _ in range(BATCH):
+            try:
+                connection, _ = self._doors.tcp.accept()
+            except BlockingIOError:
+                return
+            except OSError:
+                # No descriptor left: the waiting connection would wake us again and again for nothing.
+                self._loop.remove_reader(self._doors.tcp)
+                self._pause = self._loop.call_later(OUT_OF_DESCRIPTORS_PAUSE, self._accept_again)
+                return
+            if self._connections >= MOST_CONNECTIONS:
+                connection.close()
+                continue
+            connection.setblocking(False)
+            self._connections += 1
+            self._start(self._serve(connection))
+
+    def _accept_again(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._doors.tcp, self._accept)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        """Answer the questions of one connection one after the other, until it closes or idles."""
+        try:
+            while True:
+                async with asyncio.timeout(IDLE):
+                    packet = await receive_message(connection)
+                reply = await self._answer_stream(packet)
+                if reply is None:
+                    return
+                async with asyncio.timeout(IDLE):
+                    await send_message(connection, reply)
+        except (OSError, EOFError, TimeoutError):
+            return
+        finally:
+            connection.close()
+            self._connections -= 1
+
+    async def _answer_stream(self, packet: bytes) -> bytes | None:
+        self._resolver.counters.queries += 1
+        try:
+            query = wire.read(packet)
+        except wire.Unanswered as refusal:
+            return refusal.reply
+        answer: Answer | None = self._scope.resolve(query.labels, query.type)
+        if answer is not None:
+            return wire.write(query, answer.records)
+        return await self._resolver.forward(self._scope, packet, query, tcp=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

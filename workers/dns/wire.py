@@ -1,0 +1,196 @@
+"""DNS messages as bytes: reading a question and writing its answer (RFC 1035, EDNS: RFC 6891).
+
+Pure. The plain question, alone or with an OPT record without options, is read by hand, because that is what
+nearly every resolver library sends; whatever else there is goes through dnspython.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dns.exception
+import dns.message
+
+HEADER = 12
+NOERROR, FORMERR, SERVFAIL, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 4, 5, 16
+CLASS_IN = 1
+ZONE_TRANSFERS = (251, 252)
+TTL = 0
+"""Seconds: nobody keeps a local answer, so that the next holder takes over at once."""
+UDP_LIMIT = 512
+UDP_ADVERTISED = 1232
+UDP_MOST = 4096
+"""Bytes of the largest UDP answer for whoever offers so much; loopback does not fragment it."""
+TCP_LIMIT = 65535
+
+_QR, _TC, _RD, _RA, _CD = 0x8000, 0x0200, 0x0100, 0x0080, 0x0010
+_OPT_SIZE = 11
+_OPT_START = b"\0\0\x29"
+_POINTER_TO_QUESTION = b"\xc0\x0c"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question. `question`: name, type and class uncompressed, letters as asked; `labels`: lower case."""
+
+    id: int
+    flags: int
+    question: bytes
+    labels: tuple[bytes, ...]
+    type: int
+    class_: int
+    payload: int | None = None
+    """Bytes that the asker takes by UDP; None: no EDNS."""
+    version: int = 0
+    dnssec_ok: bool = False
+
+    @property
+    def udp_limit(self) -> int:
+        return UDP_LIMIT if self.payload is None else min(max(self.payload, UDP_LIMIT), UDP_MOST)
+
+
+class Unanswered(Exception):
+    """The message holds no question for us; `reply` says so to the sender, None: silence."""
+
+    def __init__(self, reply: bytes | None) -> None:
+        super().__init__()
+        self.reply = reply
+
+
+def read(packet: bytes) -> Query:
+    """The question of a message; raise Unanswered if there is none that can be looked up."""
+    if len(packet) < HEADER:
+        raise Unanswered(None)
+    flags, questions = struct.unpack_from("!HH", packet, 2)
+    if flags & _QR:
+        # Answering answers would let two servers talk for ever.
+        raise Unanswered(None)
+    if flags & 0x7800:
+        raise Unanswered(_bare(packet, NOTIMP))
+    if questions != 1:
+        raise Unanswered(_bare(packet, FORMERR))
+    query = read_plain(packet) or _read_any(packet)
+    if query is None:
+        raise Unanswered(_bare(packet, FORMERR))
+    if query.version:
+        raise Unanswered(write(query, rcode=BADVERS))
+    if query.class_ != CLASS_IN or query.type in ZONE_TRANSFERS:
+        raise Unanswered(write(query, rcode=REFUSED))
+    return query
+
+
+def read_plain(packet: bytes) -> Query | None:
+    """Read one uncompressed question and at most a bare OPT record; None: the message is not so plain."""
+    number, flags, questions, answers, authorities, extras = struct.unpack_from("!6H", packet)
+    if questions != 1 or answers or authorities or extras > 1:
+        return None
+    labels = []
+    at, size = HEADER, len(packet)
+    while at < size and (length := packet[at]):
+        if length > 63:
+            return None
+        labels.append(packet[at + 1 : at + 1 + length].lower())
+        at += 1 + length
+    end = at + 5
+    if end + extras * _OPT_SIZE != size or at - HEADER > 254:
+        return None
+    kind, class_ = struct.unpack_from("!HH", packet, at + 1)
+    question = packet[HEADER:end]
+    if not extras:
+        return Query(number, flags, question, tuple(labels), kind, class_)
+    payload, version, bits, options = struct.unpack_from("!HxBHH", packet, end + 3)
+    if not packet.startswith(_OPT_START, end) or options:
+        return None
+    return Query(number, flags, question, tuple(labels), kind, class_, payload, version, bool(bits & 0x8000))
+
+
+def write(
+    query: Query, records: Sequence[tuple[int, bytes]] = (), rcode: int = NOERROR, limit: int = TCP_LIMIT
+) -> bytes:
+    """The reply: as many `records` (type, rdata) as `limit` bytes take; what does not fit sets TC."""
+    edns = b"" if query.payload is None else _opt(query, rcode)
+    room = limit - HEADER - len(query.question) - len(edns)
+    parts: list[bytes] = []
+    for kind, data in records:
+        part = _POINTER_TO_QUESTION + struct.pack("!HHIH", kind, CLASS_IN, TTL, len(data)) + data
+        room -= len(part)
+        if room < 0:
+            break
+        parts.append(part)
+    flags = _QR | (query.flags & (_RD | _CD)) | (rcode & 0xF)
+    if rcode == NOERROR:
+        flags |= _RA
+    if len(parts) < len(records):
+        flags |= _TC
+    header = struct.pack("!6H", query.id, flags, 1, len(parts), 0, 1 if edns else 0)
+    return b"".join((header, query.question, *parts, edns))
+
+
+def cache_key(packet: bytes) -> bytes:
+    """What the answer to a plain message depends on: all but the id, the name without regard to case."""
+    end = packet.find(0, HEADER) + 5
+    return packet[2:HEADER] + packet[HEADER : end - 4].lower() + packet[end - 4 :]
+
+
+def is_plain(packet: bytes, query: Query) -> bool:
+    """Whether `cache_key` stands for it: nothing behind the question but a bare OPT, no zero in a label."""
+    end = HEADER + len(query.question)
+    return packet.find(0, HEADER) + 5 == end and len(packet) in (end, end + _OPT_SIZE)
+
+
+def answers_to(query: Query, number: int, reply: bytes) -> bool:
+    """Whether `reply` belongs to `query` as it was sent on under the id `number`."""
+    if len(reply) < HEADER:
+        return False
+    got, flags, questions = struct.unpack_from("!HHH", reply)
+    if got != number or not flags & _QR:
+        return False
+    if questions == 0:
+        # Servers that could not read or would not take a question may leave it out.
+        return flags & 0xF in (FORMERR, SERVFAIL, NOTIMP, REFUSED)
+    end = HEADER + len(query.question)
+    return questions == 1 and reply[HEADER:end].lower() == query.question.lower()
+
+
+def cut(query: Query, reply: bytes) -> bytes:
+    """A reply larger than the asker takes by UDP, reduced to its question and the sign to ask by TCP."""
+    flags = int.from_bytes(reply[2:4], "big") | _TC
+    edns = b"" if query.payload is None else _opt(query, NOERROR)
+    return struct.pack("!6H", query.id, flags, 1, 0, 0, 1 if edns else 0) + query.question + edns
+
+
+def rcode_of(message: bytes) -> int:
+    """The four bits in the header, without EDNS's extension."""
+    return message[3] & 0xF
+
+
+def _read_any(packet: bytes) -> Query | None:
+    try:
+        message = dns.message.from_wire(packet, keyring=False)
+        (question,) = message.question
+        name = question.name.to_wire() or b""
+    except (dns.exception.DNSException, ValueError, struct.error):
+        return None
+    kind, class_ = int(question.rdtype), int(question.rdclass)
+    return Query(
+        message.id,
+        int(message.flags),
+        name + struct.pack("!HH", kind, class_),
+        tuple(label.lower() for label in question.name.labels[:-1]),
+        kind,
+        class_,
+        message.payload if message.edns >= 0 else None,
+        max(message.edns, 0),
+        bool(message.ednsflags & 0x8000),
+    )
+
+
+def _bare(packet: bytes, rcode: int) -> bytes:
+    """A reply of nothing but the header, for a message whose question cannot be repeated."""
+    number, flags = struct.unpack_from("!HH", packet)
+    return struct.pack("!6H", number, _QR | (flags & (0x7800 | _RD)) | rcode, 0, 0, 0, 0)
+
+
+def _opt(query: Query, rcode: int) -> bytes:
+    bits = 0x8000 if query.dnssec_ok else 0
+    return _OPT_START + struct.pack("!HBBHH", UDP_ADVERTISED, rcode >> 4, 0, bits, 0)
