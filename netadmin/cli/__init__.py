@@ -1,0 +1,41 @@
+"""The command line: a client of the REST API, nothing more."""
+
+import click
+
+from netadmin.cli import access, container, host, listing, network, process
+from netadmin.cli.session import make_host_option
+
+
+@click.group(context_settings={"help_option_names": ["--help"]})
+def cli() -> None:
+    """Docker's network commands for every Linux host you own."""
+
+
+cli.params.append(make_host_option())
+for _command in (
+    network.network,
+    container.run,
+    container.create,
+    container.start,
+    container.stop,
+    container.restart,
+    container.rm,
+    container.rename,
+    listing.ps,
+    listing.inspect,
+    process.execute,
+    process.logs,
+    process.events,
+    host.host,
+    host.history,
+    access.login,
+    access.logout,
+    access.token,
+    access.version,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """The console script `netadmin`."""
+    cli(prog_name="netadmin")

@@ -1,0 +1,3 @@
+from netadmin.cli import main
+
+main()

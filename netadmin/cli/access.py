@@ -1,0 +1,90 @@
+"""netadmin login, logout, token, version."""
+
+from urllib.parse import urlsplit
+
+import click
+
+from netadmin.cli.client import Client
+from netadmin.cli.errors import Failure
+from netadmin.cli.output import print_json, print_table
+from netadmin.cli.session import Session, for_each, with_session
+from netadmin.cli.target import Target, check_url, find_login_file, write_login
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@click.command()
+@click.argument("url")
+@click.option("--token", help="A token made with `netadmin token create`; asked for when missing.")
+def login(url: str, token: str | None) -> None:
+    """Remember a server and a token for it."""
+    address = check_url(url)
+    secret = token or click.prompt("Token", hide_input=True, err=True)
+    target = Target(url=address, token=secret.strip())
+    person = Client(target).get("me")
+    path = write_login(target)
+    parts = urlsplit(address)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        click.echo("Warning: the token travels unencrypted; use https outside a trusted network.", err=True)
+    click.echo(f"Signed in at {address} as {person['name']} ({person['role']}); stored in {path}.")
+
+
+@click.command()
+def logout() -> None:
+    """Forget the stored login."""
+    path = find_login_file()
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        raise Failure("There is no stored login.") from None
+    click.echo(f"Removed {path}; the token itself stays valid until `netadmin token rm`.")
+
+
+@click.group()
+def token() -> None:
+    """Make, show and take back tokens for the REST API."""
+
+
+@token.command()
+@click.argument("name")
+@click.option("--expires", metavar="TIME", help="When it ends, as 2030-01-31T12:00:00Z; never when missing.")
+@with_session
+def create(session: Session, name: str, expires: str | None) -> None:
+    """Make a token and print it; it is shown only this once."""
+    body = {"name": name} if expires is None else {"name": name, "expires": expires}
+    click.echo(session.client.post("tokens", body=body).body["secret"])
+
+
+@token.command()
+@click.option("--json", "as_json", is_flag=True, help="All that is known, as a JSON array.")
+@with_session
+def ls(session: Session, as_json: bool) -> None:
+    """List tokens."""
+    found = session.client.list_all("tokens")
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("ID", "NAME", "EXPIRES"), [(str(one["id"]), one["name"], one["expires"] or "never") for one in found]
+    )
+
+
+@token.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@with_session
+def rm(session: Session, ids: tuple[str, ...]) -> None:
+    """Take tokens back; whoever uses them is refused at once."""
+
+    def remove(identity: str) -> None:
+        session.client.delete("tokens", identity)
+        click.echo(identity)
+
+    for_each(ids, remove)
+
+
+@click.command()
+def version() -> None:
+    """Show the version of this program."""
+    from importlib.metadata import version as read_version
+
+    click.echo(f"netadmin {read_version('netadmin')}")
