@@ -1,0 +1,159 @@
+"""The one way to the kernel: look at what is there, and make one object what it should be."""
+
+from collections.abc import Iterable
+
+from pyroute2 import IPRoute
+
+from workers.kernel import files
+from workers.kernel.bridges import Bridges
+from workers.kernel.dump import Look
+from workers.kernel.errors import KernelError, explained
+from workers.kernel.markers import BRIDGE_GROUP, PORT_GROUP, read_bridge, read_port
+from workers.kernel.namespaces import Namespaces
+from workers.kernel.nftables import Ruleset
+from workers.kernel.observation import observe
+from workers.kernel.ports import Ports
+from workers.kernel.routes import foreign_routes, set_routes
+from workers.planning.objects import Bridge, Element, Files, KernelObject, Objects, Port, Routes, Sandbox
+
+__all__ = ["Kernel", "KernelError"]
+
+
+class Kernel:
+    """Made and used in one thread, which it takes in and out of namespaces and which does nothing else.
+
+    Every method raises KernelError with a sentence for a person, and Stranded where the thread is lost.
+    """
+
+    def __init__(self) -> None:
+        with explained("The kernel's network configuration cannot be reached"):
+            self._namespaces = Namespaces()
+            self._look = Look()
+            self._route = IPRoute()
+            self._ports = Ports(self._route, self._look, self._namespaces)
+        self._bridges = Bridges(self._route, self._look)
+        self._ruleset = Ruleset()
+
+    def close(self) -> None:
+        self._ruleset.close()
+        self._ports.close()
+        self._route.close()
+        self._look.close()
+        self._namespaces.close()
+
+    def observe(self) -> Objects:
+        """Everything of ours that is there now, equal to what was created unless somebody changed it."""
+        with explained("The state of the kernel cannot be read"):
+            found = observe(self._look, self._namespaces)
+        found.update((element.key, element) for element in self._ruleset.elements())
+        return found
+
+    def create(self, wanted: KernelObject) -> None:
+        """Make an object; what is there already and is ours is brought to what is wanted."""
+        match wanted:
+            case Element():
+                self._ruleset.apply([wanted], [])
+            case Bridge():
+                self._bridges.build(wanted)
+            case Sandbox():
+                self._namespaces.create(wanted)
+            case Files():
+                files.write(wanted)
+            case Port():
+                self._ports.create(wanted)
+            case Routes():
+                set_routes(self._namespaces, wanted)
+            case _:
+                raise TypeError(f"not an object of the kernel: {wanted.kind}")
+
+    def change(self, found: KernelObject, wanted: KernelObject) -> None:
+        """Turn one into the other, in place where the kernel can."""
+        match found, wanted:
+            case Bridge(), Bridge() if found.device == wanted.device:
+                self._bridges.build(wanted)
+            case Sandbox(), Sandbox() if found.incarnation == wanted.incarnation:
+                self._rename(found, wanted)
+            case (Files(), Files()) | (Routes(), Routes()):
+                self.create(wanted)
+            case Port(), Port() if _differ_in_names_only(found, wanted):
+                self._ports.update_gateways(found, wanted)
+            case _:
+                self.remove(found)
+                self.create(wanted)
+
+    def remove(self, found: KernelObject) -> None:
+        """Remove an object; what is gone already, or somebody else's by now, is left alone."""
+        match found:
+            case Element():
+                self._ruleset.apply([], [found])
+            case Bridge():
+                self._bridges.remove(found)
+            case Sandbox():
+                self._namespaces.remove(found)
+                files.remove(found.container, found.name)
+            case Files():
+                files.remove(found.container, found.sandbox)
+            case Port():
+                self._ports.remove([found])
+            case Routes():
+                self._remove_routes(found)
+            case _:
+                raise TypeError(f"not an object of the kernel: {found.kind}")
+
+    def remove_ports(self, found: Iterable[Port]) -> None:
+        """Remove many ports at once: 1 ms each, where one by one the kernel waits 15 ms for each."""
+        self._ports.remove(found)
+
+    def _rename(self, found: Sandbox, wanted: Sandbox) -> None:
+        if found.name == wanted.name:
+            return
+        self._namespaces.rename(found, wanted.name)
+        files.rename(found.container, found.name, wanted.name)
+
+    def _remove_routes(self, found: Routes) -> None:
+        sandbox = self._namespaces.find(found.sandbox)
+        if sandbox is not None and sandbox.container == found.container:
+            set_routes(self._namespaces, Routes(container=found.container, sandbox=found.sandbox))
+
+    def apply_elements(self, add: Iterable[Element], remove: Iterable[Element]) -> None:
+        """Change the firewall's sets in one transaction."""
+        self._ruleset.apply(list(add), list(remove))
+
+    def ensure_table(self) -> None:
+        """Our firewall table is there, whole, with this version's text; its elements stay."""
+        self._ruleset.ensure()
+
+    def foreign_routes(self) -> tuple[str, ...]:
+        """CIDRs, sorted, that the host reaches directly over devices that are not ours."""
+        with explained("The routes of the host cannot be read"):
+            ours = {link.ifindex for link in self._look.links() if _is_ours(link.alias)}
+            return foreign_routes(self._look, ours)
+
+    def purge(self) -> list[str]:
+        """Remove everything of ours, found by its marker; what was removed, one line each."""
+        removed = []
+        with explained("What is netadmin's cannot be removed"):
+            for group in (PORT_GROUP, BRIDGE_GROUP):
+                links = [link for link in self._look.links() if link.group == group]
+                if links:
+                    self._route.link("del", group=group)
+                removed += [f"device {link.name}" for link in links]
+        for found in observe(self._look, self._namespaces).values():
+            self.remove(found)
+            if isinstance(found, Sandbox):
+                removed.append(f"namespace {found.name}")
+            elif isinstance(found, Files):
+                removed.append(f"folder {files.FOLDER / found.sandbox}")
+        if self._ruleset.remove():
+            removed.append("nftables table inet netadmin")
+        return removed
+
+
+def _is_ours(alias: str) -> bool:
+    return read_bridge(alias) is not None or read_port(alias) is not None
+
+
+def _differ_in_names_only(found: Port, wanted: Port) -> bool:
+    """The same wires: only the namespace's name, which a port does not know, or its neighbours differ."""
+    fields = ("endpoint", "container", "device", "bridge", "interface", "mac", "mtu", "addresses")
+    return bool(found.sandbox) and all(getattr(found, name) == getattr(wanted, name) for name in fields)

@@ -1,0 +1,153 @@
+"""Our nftables table through libnftables in this process, as text: 0.3 ms a change, 15 for a run of nft.
+
+Text and not its JSON on the way in: JSON batches have crashed version 1.0.6. JSON on the way out is sound.
+"""
+
+import ctypes
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from workers.kernel import table
+from workers.kernel.errors import KernelError
+from workers.planning.objects import Element
+
+_OUTPUT_JSON = 1 << 4
+
+
+def _load() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL("libnftables.so.1")
+    except OSError as error:
+        raise KernelError(
+            "The firewall cannot be reached: install the package nftables (libnftables.so.1)."
+        ) from error
+    library.nft_ctx_new.restype = ctypes.c_void_p
+    library.nft_ctx_new.argtypes = [ctypes.c_uint32]
+    for name in ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer"):
+        getattr(library, name).restype = ctypes.c_char_p
+        getattr(library, name).argtypes = [ctypes.c_void_p]
+    for name in ("nft_ctx_buffer_output", "nft_ctx_buffer_error", "nft_ctx_free"):
+        getattr(library, name).argtypes = [ctypes.c_void_p]
+    library.nft_ctx_output_set_flags.argtypes = [ctypes.c_void_p, ctypes.c_uint]
+    library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    return library
+
+
+class Refused(KernelError):
+    """nft said no; nothing of the transaction was done."""
+
+
+def canonical(name: str, value: object) -> str:
+    """An element as listed by nft in JSON, written the one way that `table.VALUES` accepts."""
+    if isinstance(value, dict) and "concat" in value:
+        return " . ".join(_atom(part) for part in value["concat"])
+    if isinstance(value, dict) and "prefix" in value:
+        return f"{value['prefix']['addr']}/{value['prefix']['len']}"
+    if name.startswith("masquerade"):
+        # A subnet of one address is listed without its length.
+        return f"{value}/{128 if name == 'masquerade6' else 32}"
+    return _atom(value)
+
+
+def _atom(value: object) -> str:
+    text = str(value)
+    # Of what our sets hold, addresses have dots and digits only and interfaces are quoted.
+    return text if table.is_ipv4(text) else f'"{text}"'
+
+
+def _statement(verb: str, element: Element) -> str:
+    pattern = table.VALUES.get(element.set)
+    if pattern is None or not pattern.fullmatch(element.value):
+        raise KernelError(f"The firewall has no set '{element.set}' for the element {element.value!r}.")
+    return f"{verb} element {table.FAMILY_AND_NAME} {element.set} {{ {element.value} }}\n"
+
+
+class Ruleset:
+    """A kept libnftables context of the namespace in which it was made."""
+
+    def __init__(self) -> None:
+        self._library = _load()
+        self._context = self._library.nft_ctx_new(0)
+        if not self._context:
+            raise KernelError(
+                "The firewall cannot be reached: the kernel gave no netlink socket for nftables."
+            )
+        self._library.nft_ctx_buffer_output(self._context)
+        self._library.nft_ctx_buffer_error(self._context)
+
+    def close(self) -> None:
+        self._library.nft_ctx_free(self._context)
+
+    def _run(self, text: str, flags: int = 0) -> str:
+        if not text:
+            return ""
+        self._library.nft_ctx_output_set_flags(self._context, flags)
+        failed = self._library.nft_run_cmd_from_buffer(self._context, text.encode())
+        output: bytes = self._library.nft_ctx_get_output_buffer(self._context)
+        error: bytes = self._library.nft_ctx_get_error_buffer(self._context)
+        if failed:
+            lines = error.decode(errors="replace").splitlines() or ["no reason given"]
+            reason = lines[0].removeprefix("Error: ").rstrip(".")
+            raise Refused(f"The firewall refused a change: {reason}.")
+        return output.decode()
+
+    def _list(self) -> list[dict[str, Any]] | None:
+        """The objects of our table; None: there is no table."""
+        tables = json.loads(self._run("list tables inet", _OUTPUT_JSON))["nftables"]
+        if not any(entry.get("table", {}).get("name") == "netadmin" for entry in tables):
+            return None
+        listing = json.loads(self._run(f"list table {table.FAMILY_AND_NAME}", _OUTPUT_JSON))
+        found: list[dict[str, Any]] = listing["nftables"]
+        return found
+
+    def elements(self) -> list[Element]:
+        """All elements of our sets; none where the table is missing."""
+        return _read_elements(self._list() or [])
+
+    def ensure(self) -> None:
+        """Our table is there with this version's text; one of another text is replaced, its elements kept."""
+        found = self._list()
+        chains = {entry["chain"]["name"] for entry in found or [] if "chain" in entry}
+        if table.VERSION_CHAIN in chains:
+            return
+        kept = "".join(_statement("add", element) for element in _read_elements(found or []))
+        self._run(table.DELETE + table.TEXT + kept)
+
+    def apply(self, add: Sequence[Element], remove: Sequence[Element]) -> None:
+        """Change elements in one transaction; what is there already or gone already is no error."""
+        added = "".join(_statement("add", element) for element in add)
+        # Added before it is deleted: deleting what is missing would refuse the whole transaction.
+        gone = "".join(_statement("add", element) + _statement("delete", element) for element in remove)
+        try:
+            self._run(gone + added)
+        except Refused:
+            if not remove:
+                raise
+            # libnftables, not the kernel, refuses a subnet that overlaps one going in the same transaction.
+            # Then what goes and what comes are two transactions.
+            present = {element.key for element in self.elements()}
+            leaving = "".join(_statement("delete", element) for element in remove if element.key in present)
+            self._run(leaving)
+            self._run(added)
+
+    def remove(self) -> bool:
+        """Remove our table with everything in it; False: there was none."""
+        if self._list() is None:
+            return False
+        self._run(table.DELETE)
+        return True
+
+
+def _read_elements(listing: Iterable[dict[str, Any]]) -> list[Element]:
+    found = []
+    for entry in listing:
+        content = entry.get("set", {})
+        name = content.get("name", "")
+        if name not in table.SETS:
+            continue
+        for value in content.get("elem", []):
+            text = canonical(name, value)
+            if table.VALUES[name].fullmatch(text):
+                found.append(Element(set=name, value=text))
+    return found

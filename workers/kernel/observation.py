@@ -1,0 +1,138 @@
+"""Everything of ours that the kernel has now, as the objects that planning compares."""
+
+import errno
+import socket
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from workers.kernel import files
+from workers.kernel.addresses import is_own_link_local
+from workers.kernel.dump import AddressRow, LinkRow, Look, NeighbourRow
+from workers.kernel.markers import read_bridge, read_port, read_sandbox
+from workers.kernel.namespaces import Namespaces
+from workers.kernel.routes import default_route
+from workers.planning.objects import Bridge, KernelObject, Objects, Port, Routes, Sandbox
+
+
+@dataclass
+class _Inside:
+    """What one look into a sandbox found."""
+
+    sandbox: Sandbox
+    links: dict[int, LinkRow]
+    addresses: dict[int, list[str]]
+    gateways: dict[int, list[tuple[str, str]]]
+    routes: Routes | None
+
+
+@dataclass
+class _Found:
+    objects: Objects = field(default_factory=dict)
+
+    def add(self, found: KernelObject) -> None:
+        self.objects[found.key] = found
+
+
+def observe(look: Look, namespaces: Namespaces) -> Objects:
+    """Bridges, sandboxes with their files and routes, and ports; not the elements of the firewall."""
+    found = _Found()
+    sandboxes: dict[str, _Inside] = {}
+    for name in namespaces.names():
+        inside = _look_inside(namespaces, name)
+        if inside is None:
+            continue
+        sandboxes[inside.sandbox.container] = inside
+        found.add(inside.sandbox)
+        if inside.routes is not None:
+            found.add(inside.routes)
+    links = {link.ifindex: link for link in look.links()}
+    held = _by_device(look.addresses())
+    for link in links.values():
+        network = read_bridge(link.alias)
+        if network is not None:
+            found.add(_bridge(network, link, held[link.ifindex]))
+        port = read_port(link.alias)
+        if port is not None:
+            found.add(_port(port, link, links, sandboxes.get(port[1])))
+    _add_files(found, sandboxes)
+    return found.objects
+
+
+def _add_files(found: _Found, sandboxes: dict[str, _Inside]) -> None:
+    folders = [(container, inside.sandbox.name) for container, inside in sandboxes.items()]
+    taken = {name for _, name in folders}
+    # Folders whose sandbox is gone come first: of two of one container the living sandbox's is reported.
+    for container, name in [folder for folder in files.marked() if folder[1] not in taken] + folders:
+        content = files.read(container, name)
+        if content is not None:
+            found.add(content)
+
+
+def _by_device(rows: list[AddressRow]) -> defaultdict[int, list[str]]:
+    held: defaultdict[int, list[str]] = defaultdict(list)
+    for row in rows:
+        if not is_own_link_local(row.address):
+            held[row.ifindex].append(row.address)
+    return held
+
+
+def _neighbours_by_device(rows: list[NeighbourRow]) -> defaultdict[int, list[tuple[str, str]]]:
+    known: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        known[row.ifindex].append((row.address, row.mac))
+    return known
+
+
+def _look_inside(namespaces: Namespaces, name: str) -> _Inside | None:
+    """None: no namespace, or not ours."""
+    try:
+        with namespaces.opened(name) as descriptor, namespaces.inside(descriptor), Look() as look:
+            links = {link.ifindex: link for link in look.links()}
+            marker = next((read_sandbox(link.alias) for link in links.values() if link.name == "lo"), None)
+            if marker is None:
+                return None
+            names = {index: link.name for index, link in links.items()}
+            rows = look.routes()
+            held, known = _by_device(look.addresses()), _neighbours_by_device(look.neighbours())
+    except OSError as error:
+        # Gone since it was listed, an unfinished name, or a file that is no namespace.
+        if error.errno in (errno.ENOENT, errno.EACCES, errno.EINVAL):
+            return None
+        raise
+    sandbox = Sandbox(container=marker[0], name=name, incarnation=marker[1])
+    ipv4 = default_route(rows, names, socket.AF_INET)
+    ipv6 = default_route(rows, names, socket.AF_INET6)
+    routes = Routes(container=marker[0], sandbox=name, ipv4=ipv4, ipv6=ipv6) if ipv4 or ipv6 else None
+    return _Inside(sandbox, links, held, known, routes)
+
+
+def _bridge(network: str, link: LinkRow, held: list[str]) -> Bridge:
+    return Bridge(
+        network=network,
+        device=link.name,
+        mac=link.mac,
+        mtu=link.mtu,
+        addresses=tuple(sorted(held)),
+        filtered=link.filtered,
+    )
+
+
+def _port(marker: tuple[str, str], link: LinkRow, links: dict[int, LinkRow], inside: _Inside | None) -> Port:
+    """A port whose other end is not in its sandbox is reported without one: it equals nothing wanted."""
+    endpoint, container = marker
+    master = links.get(link.master)
+    inner = inside.links.get(link.peer) if inside else None
+    if inside is None or inner is None or inner.peer != link.ifindex:
+        inner = None
+    return Port(
+        endpoint=endpoint,
+        container=container,
+        sandbox=inside.sandbox.name if inside and inner else "",
+        device=link.name,
+        bridge=master.name if master else "",
+        interface=inner.name if inner else "",
+        mac=inner.mac if inner else "",
+        mtu=inner.mtu if inner else 0,
+        addresses=tuple(sorted(inside.addresses[inner.ifindex])) if inside and inner else (),
+        gateways=tuple(sorted(inside.gateways[inner.ifindex])) if inside and inner else (),
+    )
