@@ -113,12 +113,12 @@ def touch(container: Container, revision: int) -> None:
 
 def record_applied(container: Container, at: datetime) -> None:
     """The host has made the wanted run state true."""
-    container.applied = True
+    container.applied, container.error = True, ""
     if container.wanted == Container.Wanted.RUNNING and container.state != Container.State.RUNNING:
         container.state, container.started, container.finished = Container.State.RUNNING, at, None
     elif container.wanted == Container.Wanted.STOPPED and container.state != Container.State.EXITED:
         container.state, container.finished = Container.State.EXITED, at
-    container.save(update_fields=["applied", "state", "started", "finished"])
+    container.save(update_fields=["applied", "error", "state", "started", "finished"])
 
 
 def record_exit(container: Container, code: int, message: str, at: datetime) -> None:

@@ -1,6 +1,7 @@
 """What a host reports becomes observed state; what it has finished with is forgotten; who waits is told."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,8 +22,9 @@ from apps.networks.services.networks import forget_network, remove_network
 from workers.contract.reports import Exit, Outcome, Report
 
 log = logging.getLogger(__name__)
-ORDER = {"endpoint": 0, "container": 1, "network": 2}
-"""What is on something is forgotten before it."""
+Row = Endpoint | Container | Network
+MODELS: dict[str, type[Row]] = {"endpoint": Endpoint, "container": Container, "network": Network}
+"""In the order in which they are forgotten: what is on something goes before it."""
 
 
 def receive(host: Host, report: Report) -> None:
@@ -34,8 +36,7 @@ def receive(host: Host, report: Report) -> None:
     now = datetime.now(UTC)
     with transaction.atomic():
         locked = Host.objects.select_for_update().get(pk=host.pk)
-        for outcome in sorted(report.outcomes, key=lambda outcome: ORDER[outcome.kind]):
-            _record_outcome(locked, outcome, now)
+        _record_outcomes(locked, report.outcomes, now)
         record_contact(locked, report.acked, list(report.problems), now)
         if report.facts is not None:
             record_facts(locked, report.facts)
@@ -49,29 +50,31 @@ def receive(host: Host, report: Report) -> None:
             _undo(host, operation)
 
 
-def _record_outcome(host: Host, outcome: Outcome, at: datetime) -> None:
-    model = {"network": Network, "container": Container, "endpoint": Endpoint}[outcome.kind]
-    row = model.objects.filter(pk=outcome.id, host=host, revision=outcome.revision).first()
-    if row is None:
-        return  # It has changed again, or is forgotten already.
-    if outcome.state == "failed":
-        row.applied, row.error = False, outcome.message[:500]
-        row.save(update_fields=["applied", "error"])
-        return
+def _record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> None:
+    """One query a kind finds the rows that the outcomes are still about; those already settled cost nothing more."""
+    for kind, model in MODELS.items():
+        told = {outcome.id: outcome for outcome in outcomes if outcome.kind == kind}
+        for row in model.objects.filter(host=host, pk__in=told):
+            outcome = told[row.pk]
+            if row.revision == outcome.revision and not (outcome.state == "applied" and row.applied):
+                _record_outcome(row, outcome, at)
+
+
+def _record_outcome(row: Row, outcome: Outcome, at: datetime) -> None:
     if outcome.state == "gone":
         _forget(row)
         return
-    if row.error:
-        row.error = ""
-        row.save(update_fields=["error"])
-    if isinstance(row, Container):
+    if outcome.state == "failed":
+        row.applied, row.error = False, outcome.message[:500]
+    elif isinstance(row, Container):
         containers.record_applied(row, at)
+        return
     else:
-        row.applied = True
-        row.save(update_fields=["applied"])
+        row.applied, row.error = True, ""
+    row.save(update_fields=["applied", "error"])
 
 
-def _forget(row: Network | Container | Endpoint) -> None:
+def _forget(row: Row) -> None:
     if isinstance(row, Endpoint):
         forget_endpoint(row)
     elif isinstance(row, Network):

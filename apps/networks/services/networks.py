@@ -122,7 +122,7 @@ def _check_device(network: Network) -> None:
 
 def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> None:
     wanted = list(requests)
-    families = [request.family for request in wanted]
+    families = [_family(request) for request in wanted]
     for family in (4, 6):
         if families.count(family) > 1:
             raise Invalid(
@@ -137,7 +137,7 @@ def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> Non
     if network.enable_ipv6 and 6 not in families:
         wanted.append(SubnetRequest(family=6))
     avoid = avoided_by_automatic_subnets(network.host)
-    for position, request in enumerate(sorted(wanted, key=lambda request: request.family)):
+    for position, request in enumerate(sorted(wanted, key=_family)):
         try:
             ipam.reserve_subnet(
                 space=network.host.space, holder=network.id, position=position, request=request, avoid=avoid
@@ -146,10 +146,16 @@ def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> Non
             raise _named(error) from error
 
 
+def _family(request: SubnetRequest) -> int:
+    if request.cidr is None:
+        return request.family
+    return 6 if ":" in request.cidr else 4
+
+
 def _named(error: DomainError) -> DomainError:
     """An overlap says which network it is with; the address book knows only ids."""
-    holder = error.details.get("holder")
-    other = Network.objects.filter(pk=holder).first() if holder else None
+    other = Network.objects.filter(pk=error.details.get("holder", "")).first()
     if other is None:
         return error
-    return type(error)(error.code, f"{error.message.rstrip('.')} of network {other.name}.", error.field)
+    message = f"The subnet overlaps {error.details['cidr']} of network {other.name}; choose another block."
+    return type(error)(error.code, message, error.field, error.details)
