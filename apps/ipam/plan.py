@@ -30,7 +30,7 @@ class SubnetRequest:
     """One subnet as asked for.
 
     cidr      the block; None: chosen from the pools; 0.0.0.0/N or ::/N: chosen, with this prefix length
-    family    which pools to choose from when `cidr` is None
+    family    which pools to choose from when `cidr` is None; otherwise it follows from `cidr`
     ip_range  block inside `cidr` from which automatic addresses are taken
     aux       addresses to keep from endpoints, by a name that says what for
     """
@@ -40,6 +40,10 @@ class SubnetRequest:
     gateway: str | None = None
     ip_range: str | None = None
     aux: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.cidr is not None:
+            object.__setattr__(self, "family", 6 if ":" in self.cidr else 4)
 
     @property
     def has_details(self) -> bool:

@@ -167,10 +167,8 @@ def _choose_block(space: str, request: SubnetRequest, avoid: Iterable[str]) -> B
             "A gateway, ip-range or auxiliary address needs the subnet it belongs to; give the subnet too.",
             "subnet",
         )
-    family, length = request.family, None
-    if request.cidr is not None:
-        address, length = parse_written(request.cidr, "subnet")
-        family = family_of(address)
+    family = request.family
+    length = None if request.cidr is None else parse_written(request.cidr, "subnet")[1]
     stored = Pool.objects.filter(space=choice.GLOBAL if space == GLOBAL_SPACE else choice.LOCAL)
     specs = [choice.PoolSpec.read(pool.base, pool.size, pool.position) for pool in stored]
     pools = [spec for spec in specs if family_of(spec.block) == family]
@@ -213,7 +211,7 @@ def _refuse_overlap(space: str, block: Block) -> None:
     if other is not None and unpack(other.last) >= first:
         raise Conflict(
             "subnet_overlap",
-            f"The subnet {block} overlaps {other.cidr}, which is in use; choose another block.",
+            f"Choose another block: {block} overlaps the subnet {other.cidr}.",
             "subnet",
             {"cidr": other.cidr, "holder": other.holder},
         )
@@ -309,4 +307,4 @@ def _taken(subnet: Subnet, wide: int) -> Conflict:
 
 def _field(subnet: Subnet) -> str:
     """The input with which a person asks for an address of the subnet."""
-    return "ip" if subnet.family == 4 else "ip6"
+    return f"ipv{subnet.family}"
