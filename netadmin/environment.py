@@ -1,0 +1,140 @@
+"""Every setting, read from the environment in this one place; docs/settings.md lists them.
+
+Knows no Django: settings, launcher and command line all read from here.
+"""
+
+import os
+import re
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+HOST_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?\Z")
+
+
+class Misconfigured(Exception):
+    """A setting that cannot be used, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    state_dir: Path
+    listen: str
+    host_name: str
+    admin_password: str | None
+    database_url: str | None
+    redis_url: str | None
+    debug: bool
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
+        """The settings, or `Misconfigured` for the first one that is wrong."""
+        environment = cls(
+            state_dir=Path(variables.get("NETADMIN_STATE_DIR") or "/var/lib/netadmin"),
+            listen=variables.get("NETADMIN_LISTEN") or "127.0.0.1:8000",
+            host_name=variables.get("NETADMIN_HOST_NAME") or socket.gethostname(),
+            admin_password=variables.get("NETADMIN_ADMIN_PASSWORD") or None,
+            database_url=variables.get("DATABASE_URL") or None,
+            redis_url=variables.get("REDIS_URL") or None,
+            debug=variables.get("NETADMIN_DEBUG", "") == "1",
+        )
+        environment._check()
+        return environment
+
+    def _check(self) -> None:
+        if not self.state_dir.is_absolute():
+            raise Misconfigured(f"NETADMIN_STATE_DIR must be an absolute path, not {str(self.state_dir)!r}.")
+        if not HOST_NAME.match(self.host_name):
+            raise Misconfigured(f"NETADMIN_HOST_NAME cannot be {self.host_name!r}: use letters, digits, '-' and '.'.")
+        _ = self.listen_address, self.database
+        if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):
+            raise Misconfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        """(address, port) of NETADMIN_LISTEN."""
+        address, _, port = self.listen.rpartition(":")
+        if not address or not port.isdigit() or not 0 < int(port) < 65536:
+            raise Misconfigured(f"NETADMIN_LISTEN must be ADDRESS:PORT such as 127.0.0.1:8000, not {self.listen!r}.")
+        return address.strip("[]"), int(port)
+
+    @property
+    def database(self) -> dict[str, Any] | None:
+        """Django's NAME, USER, PASSWORD, HOST and PORT of DATABASE_URL; None for the embedded SQLite."""
+        if self.database_url is None:
+            return None
+        parts = urlsplit(self.database_url)
+        if parts.scheme not in ("postgres", "postgresql") or len(parts.path) < 2:
+            raise Misconfigured("DATABASE_URL must look like postgresql://user:password@host:5432/name.")
+        return {
+            "NAME": parts.path[1:],
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            # A percent-encoded path is the folder of a Unix socket.
+            "HOST": unquote(parts.hostname or ""),
+            "PORT": parts.port or "",
+        }
+
+    @cached_property
+    def secret_key(self) -> str:
+        """Made on first use and kept in a file that only its owner can read."""
+        path = self.state_dir / "secret_key"
+        try:
+            return path.read_text()
+        except FileNotFoundError:
+            pass
+        self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = path.with_name(f"secret_key.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(48))
+        try:
+            # Two processes may get here at once: the first link wins, and both read it.
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+        return path.read_text()
+
+    @property
+    def redis_socket(self) -> Path:
+        """Of the private Redis that is started when REDIS_URL is not set."""
+        return self.state_dir / "redis" / "redis.sock"
+
+    @property
+    def broker_url(self) -> str:
+        """As kombu spells it."""
+        url = self.channel_url
+        return f"redis+socket://{url.removeprefix('unix://')}" if url.startswith("unix://") else url
+
+    @property
+    def channel_url(self) -> str:
+        """As redis-py spells it."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def web_socket(self) -> Path:
+        """Requests that come over it are the local administrator's; mode 0600."""
+        return self.state_dir / "web.sock"
+
+    @property
+    def host_dir(self) -> Path:
+        """What the processes of this machine's own host keep."""
+        return self.state_dir / "hosts" / self.host_name
+
+    @property
+    def worker_configuration(self) -> Path:
+        return self.host_dir / "worker.json"
+
+    @property
+    def dns_socket(self) -> Path:
+        return self.host_dir / "dns.sock"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.host_dir / "supervisor.sock"
