@@ -6,7 +6,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
 
-from netadmin.environment import Environment  # noqa: E402  (settings must be named before Django is touched)
+from netadmin.environment import Environment
 
 app = Celery("netadmin", broker=Environment.read().broker_url)
 app.conf.update(

@@ -50,7 +50,9 @@ class Environment:
         if not self.state_dir.is_absolute():
             raise Misconfigured(f"NETADMIN_STATE_DIR must be an absolute path, not {str(self.state_dir)!r}.")
         if not HOST_NAME.match(self.host_name):
-            raise Misconfigured(f"NETADMIN_HOST_NAME cannot be {self.host_name!r}: use letters, digits, '-' and '.'.")
+            raise Misconfigured(
+                f"NETADMIN_HOST_NAME cannot be {self.host_name!r}: use letters, digits, '-' and '.'."
+            )
         _ = self.listen_address, self.database
         if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):
             raise Misconfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
@@ -60,7 +62,9 @@ class Environment:
         """(address, port) of NETADMIN_LISTEN."""
         address, _, port = self.listen.rpartition(":")
         if not address or not port.isdigit() or not 0 < int(port) < 65536:
-            raise Misconfigured(f"NETADMIN_LISTEN must be ADDRESS:PORT such as 127.0.0.1:8000, not {self.listen!r}.")
+            raise Misconfigured(
+                f"NETADMIN_LISTEN must be ADDRESS:PORT such as 127.0.0.1:8000, not {self.listen!r}."
+            )
         return address.strip("[]"), int(port)
 
     @property

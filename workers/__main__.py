@@ -1,10 +1,10 @@
 """`python -m workers`: the worker of a host, and dry runs of it without broker, server or database.
 
-    --config FILE   serve the host's queue until ended
-    show FILE       the kernel objects that a state file means
-    plan FILE       what would be done here to make the state file true
-    apply FILE      do it (links, namespaces, firewall, files; no processes and no names)
-    purge           remove everything of ours from this kernel
+--config FILE   serve the host's queue until ended
+show FILE       the kernel objects that a state file means
+plan FILE       what would be done here to make the state file true
+apply FILE      do it (links, namespaces, firewall, files; no processes and no names)
+purge           remove everything of ours from this kernel
 """
 
 import logging
@@ -45,7 +45,12 @@ def serve(config: Path) -> None:
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     configuration = read_configuration(config)
-    arguments = ["worker", "--pool=solo", f"--queues=host.{configuration.host}", f"--hostname=worker@{configuration.host}"]
+    arguments = [
+        "worker",
+        "--pool=solo",
+        f"--queues=host.{configuration.host}",
+        f"--hostname=worker@{configuration.host}",
+    ]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
     make_app(configuration).worker_main([*arguments, *quiet])
 
@@ -115,7 +120,8 @@ def _carry_out(kernel: Kernel, operation: Operation) -> None:
     before, after = operation.before, operation.after
     if operation.key[0] == "element":
         kernel.apply_elements(
-            [after] if isinstance(after, Element) else [], [before] if isinstance(before, Element) and not after else []
+            [after] if isinstance(after, Element) else [],
+            [before] if isinstance(before, Element) and not after else [],
         )
     elif after is None:
         assert before is not None

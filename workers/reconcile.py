@@ -72,7 +72,9 @@ class Reconciler:
             self._render(owner, surroundings)
         self._found = self._actuator.observe(self._wanted)
         drift = [
-            f"{kind} {id}" for (kind, id), item in known.items() if kind != "name" and self._found.get((kind, id)) != item
+            f"{kind} {id}"
+            for (kind, id), item in known.items()
+            if kind != "name" and self._found.get((kind, id)) != item
         ]
         names = [item for item in self._wanted.values() if isinstance(item, Name)]
         for key, failure in self._actuator.synchronise_names(names).items():
@@ -94,7 +96,9 @@ class Reconciler:
             kind, id = owner
             if self._container_of(owner) in self._ending:
                 continue
-            message = next((self._failures[key] for key in self._keys.get(owner, ()) if key in self._failures), "")
+            message = next(
+                (self._failures[key] for key in self._keys.get(owner, ()) if key in self._failures), ""
+            )
             if message:
                 if self._told.get(owner) != (revision, message):
                     self._told[owner] = (revision, message)
@@ -103,7 +107,9 @@ class Reconciler:
             del self._unsettled[owner]
             self._told.pop(owner, None)
             told.append(
-                Outcome(kind=kind, id=id, revision=revision, state="applied" if self._exists(owner) else "gone")
+                Outcome(
+                    kind=kind, id=id, revision=revision, state="applied" if self._exists(owner) else "gone"
+                )
             )
         return told
 
@@ -155,7 +161,11 @@ class Reconciler:
         if container is not None and container in self._ending:
             self._held_up.setdefault(container, set()).add(owner)
             # Its process is still on its way out: it keeps its network till then, but nobody is sent to it any more.
-            objects = {key: self._found[key] for key in old if key in self._found and key[0] not in ("name", "process")}
+            objects = {
+                key: self._found[key]
+                for key in old
+                if key in self._found and key[0] not in ("name", "process")
+            }
         for key in old - set(objects):
             claims = self._claims[key]
             claims.discard(owner)

@@ -62,7 +62,11 @@ def make_app(configuration: Configuration) -> Celery:
         return True
 
     agent = Agent(
-        host=configuration.host, state_dir=state_dir, dns=state_dir / "dns.sock", supervisor=supervisor, send=send
+        host=configuration.host,
+        state_dir=state_dir,
+        dns=state_dir / "dns.sock",
+        supervisor=supervisor,
+        send=send,
     )
     answers = redis.Redis.from_url(configuration.redis_url)
     askers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="asker")

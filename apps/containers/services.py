@@ -51,7 +51,9 @@ def create(
         raise Invalid("bad_hostname", f"{hostname!r} cannot be a host name.", "hostname")
     for text in (*command, *(env or {}).values()):
         if "\0" in text or len(text) > LIMIT:
-            raise Invalid("bad_command", "An argument or variable holds a NUL or is longer than 32 KiB.", "command")
+            raise Invalid(
+                "bad_command", "An argument or variable holds a NUL or is longer than 32 KiB.", "command"
+            )
     if command and not command[0]:
         raise Invalid("bad_command", "The command's first word is empty.", "command")
     for variable in env or {}:

@@ -5,6 +5,7 @@ Every face (REST, admin, and those to come) changes networks and containers thro
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -42,13 +43,7 @@ def carry_out(
         locked = advance(host.pk)
         subject = work(locked)
         operation = Operation.objects.create(
-            actor=change.actor,
-            actor_name=change.actor.get_username() if change.actor else "system",
-            action=change.action,
-            subject=subject._meta.model_name,
-            subject_id=subject.pk,
-            subject_name=str(subject)[:200],
-            detail=dict(change.detail),
+            **_describe(change, subject),
             host=locked,
             revision=locked.revision,
         )
@@ -60,6 +55,32 @@ def carry_out(
     return subject, operation
 
 
+def record(change: Change, subject: models.Model, host: Host | None) -> Operation:
+    """Keep in the history what is done already, and needs nothing of the host's state."""
+    operation = Operation.objects.create(
+        **_describe(change, subject),
+        host=host,
+        outcome=Operation.Outcome.DONE,
+        finished=datetime.now(UTC),
+    )
+    transaction.on_commit(partial(announce_operation, operation))
+    return operation
+
+
+def _describe(change: Change, subject: models.Model) -> dict[str, Any]:
+    return {
+        "actor": change.actor,
+        "actor_name": change.actor.get_username() if change.actor else "system",
+        "action": change.action,
+        "subject": subject._meta.model_name,
+        "subject_id": str(subject.pk),
+        "subject_name": str(subject)[:200],
+        "detail": dict(change.detail),
+    }
+
+
 def announce_operation(operation: Operation) -> None:
     """Tell open pages that something about the subject changed."""
-    announce(kind=operation.subject, id=operation.subject_id, change=f"{operation.action}:{operation.outcome}")
+    announce(
+        kind=operation.subject, id=operation.subject_id, change=f"{operation.action}:{operation.outcome}"
+    )

@@ -86,7 +86,9 @@ def _forget(row: Row) -> None:
 def _finish_operations(host: Host, at: datetime) -> list[Operation]:
     """Close the operations of which no row is left to be applied."""
     pending = list(
-        Operation.objects.filter(host=host, outcome=Operation.Outcome.PENDING, revision__lte=host.acked_revision)
+        Operation.objects.filter(
+            host=host, outcome=Operation.Outcome.PENDING, revision__lte=host.acked_revision
+        )
     )
     if not pending:
         return []
@@ -109,7 +111,9 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
 def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
     """A process has ended. One that should be running is stopped now, and the host is told so."""
     with transaction.atomic():
-        container = Container.objects.filter(pk=exit_.container, host=host, incarnation=exit_.incarnation).first()
+        container = Container.objects.filter(
+            pk=exit_.container, host=host, incarnation=exit_.incarnation
+        ).first()
         if container is None:
             return
         if not container.running:

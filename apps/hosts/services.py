@@ -61,5 +61,3 @@ def record_contact(host: Host, acked: int, problems: list[str], at: datetime) ->
 def avoided_by_automatic_subnets(host: Host) -> list[str]:
     """CIDRs that an automatic subnet must not overlap: the host's own routes and name servers."""
     return [*host.routes, *host.nameservers]
-
-

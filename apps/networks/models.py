@@ -124,7 +124,9 @@ class Link(models.Model):
     alias = models.CharField(max_length=63)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["endpoint", "alias"], name="link_alias_once_an_endpoint")]
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "alias"], name="link_alias_once_an_endpoint")
+        ]
 
     def __str__(self) -> str:
         return f"{self.target}:{self.alias}"

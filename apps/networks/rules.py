@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apps.common.errors import Forbidden, Invalid
+from apps.ipam.plan import SubnetRequest
 from apps.networks.models import Driver
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}\Z")
 DEVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}\Z")
+LINK_TARGET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}\Z")
 DNS_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9_])?\Z")
 MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}\Z")
 PREDEFINED = {"bridge": Driver.BRIDGE, "host": Driver.HOST, "none": Driver.NULL}
@@ -48,7 +50,9 @@ def check_driver(driver: str) -> None:
     if driver == Driver.BRIDGE:
         return
     if driver in (Driver.HOST, Driver.NULL):
-        raise Forbidden("one_instance", f"There is only one {driver!r} network on a host, and it exists.", "driver")
+        raise Forbidden(
+            "one_instance", f"There is only one {driver!r} network on a host, and it exists.", "driver"
+        )
     raise Invalid("unknown_driver", f"There is no network driver named {driver!r}; use 'bridge'.", "driver")
 
 
@@ -70,7 +74,9 @@ def read_bridge_options(network_id: str, options: Mapping[str, str]) -> BridgeOp
         raise Invalid("bad_option", f"{device!r} cannot be the name of a bridge device.", "options")
     text = options.get(MTU, "0")
     if not text.isascii() or not text.isdigit() or int(text) > 65535 or 0 < int(text) < 68:
-        raise Invalid("bad_option", f"Option {MTU} must be a number from 68 to 65535, not {text!r}.", "options")
+        raise Invalid(
+            "bad_option", f"Option {MTU} must be a number from 68 to 65535, not {text!r}.", "options"
+        )
     binding = options.get(HOST_BINDING)
     if binding is not None:
         parse_address(binding, 4, "options")
@@ -93,6 +99,24 @@ def parse_address(text: str, family: int, field: str) -> str:
     return str(address)
 
 
+def ask_subnet(
+    cidr: str | None, gateway: str | None, ip_range: str | None, aux: Mapping[str, str]
+) -> SubnetRequest:
+    """A subnet as a person describes it, who need not say which family it is of."""
+    telling = cidr or gateway or ip_range or ""
+    return SubnetRequest(
+        cidr=cidr, family=6 if ":" in telling else 4, gateway=gateway, ip_range=ip_range, aux=aux
+    )
+
+
+def read_link(text: str) -> tuple[str, str]:
+    """CONTAINER:ALIAS as (container's name or id, alias); the container's name alone is its own alias."""
+    target, colon, alias = text.partition(":")
+    if not LINK_TARGET.match(target) or (colon and not alias):
+        raise Invalid("bad_link", f"{text!r} is not a link; write CONTAINER:ALIAS.", "links")
+    return target, alias or target
+
+
 def check_dns_name(name: str, field: str) -> None:
     if not DNS_NAME.match(name):
         raise Invalid(
@@ -105,7 +129,9 @@ def parse_mac(text: str) -> str:
     if not MAC.match(text):
         raise Invalid("bad_mac", f"{text!r} is not a MAC address such as 02:42:ac:19:00:02.", "mac_address")
     if int(text[:2], 16) & 1 or text.strip("0:") == "":
-        raise Invalid("bad_mac", f"The MAC address {text} is not one that an interface may have.", "mac_address")
+        raise Invalid(
+            "bad_mac", f"The MAC address {text} is not one that an interface may have.", "mac_address"
+        )
     return text.lower()
 
 

@@ -26,7 +26,9 @@ def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -
         return found[0]
     if found:
         kind = "name" if by_name else "beginning of an id"
-        raise Invalid("ambiguous", f"{term!r} is the {kind} of several {noun}s; use the full id or name a host.", noun)
+        raise Invalid(
+            "ambiguous", f"{term!r} is the {kind} of several {noun}s; use the full id or name a host.", noun
+        )
     raise NotFound(f"{noun}_not_found", f"There is no {noun} {term!r}.", noun)
 
 
@@ -41,7 +43,9 @@ def find_container(term: str, host: Host | None = None) -> Container:
 
 
 def find_endpoint(term: str) -> Endpoint:
-    return pick(Endpoint.objects.select_related("network", "container", "host"), term, "endpoint", names=False)
+    return pick(
+        Endpoint.objects.select_related("network", "container", "host"), term, "endpoint", names=False
+    )
 
 
 def subnets_of(networks: list[str]) -> dict[str, list[Subnet]]:

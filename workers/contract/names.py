@@ -3,7 +3,7 @@
 from workers.contract.state import Link, Struct
 
 
-class Holder(Struct, tag_field="kind", tag="holder"):
+class Holder(Struct, frozen=True, kw_only=True, tag_field="kind", tag="holder"):
     """One running endpoint that answers to names on its network."""
 
     endpoint: str
@@ -15,7 +15,7 @@ class Holder(Struct, tag_field="kind", tag="holder"):
     order: int = 0
 
 
-class Attachment(Struct):
+class Attachment(Struct, frozen=True, kw_only=True):
     """One network that a sandbox is on."""
 
     network: str
@@ -23,7 +23,7 @@ class Attachment(Struct):
     links: tuple[Link, ...] = ()
 
 
-class View(Struct, tag_field="kind", tag="view"):
+class View(Struct, frozen=True, kw_only=True, tag_field="kind", tag="view"):
     """One sandbox in which 127.0.0.11 answers."""
 
     container: str

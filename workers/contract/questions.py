@@ -1,21 +1,27 @@
-"""Questions that a server asks a host outside the flow of changes: logs, exec sessions."""
+"""Questions that change nothing: the server asks, one host answers once."""
 
 from typing import Any
 
 from workers.contract.state import Struct
 
 
-class Question(Struct):
+class Question(Struct, frozen=True, kw_only=True):
     id: str
     kind: str
-    arguments: dict[str, Any] = {}
-    at: float = 0.0
-    """Seconds since the epoch, by the server's clock."""
+    """logs {container, tail}; run_once {container, sandbox, hostname, command, env, timeout};
+    exec {session, container, sandbox, hostname, command, env, tty, columns, rows};
+    follow_logs {session, container, tail}."""
+    arguments: dict[str, Any]
+    at: float
+    """When it was asked, in seconds since the epoch: an old one is not answered."""
 
 
-class Answer(Struct):
+class Answer(Struct, frozen=True, kw_only=True):
     id: str
+    """Of the question."""
     ok: bool
     result: dict[str, Any] = {}
     error: str = ""
+    """When not ok: one sentence for the person who asked."""
     code: int = 0
+    """When not ok: 404 or 409 for what the person can mend, 500 for a fault of the host."""

@@ -5,7 +5,7 @@ from typing import Literal
 from workers.contract.state import Kind, Struct
 
 
-class Outcome(Struct):
+class Outcome(Struct, frozen=True, kw_only=True):
     """What became of one row."""
 
     kind: Kind
@@ -16,7 +16,7 @@ class Outcome(Struct):
     """For `failed`: one sentence for the person who asked for it."""
 
 
-class Exit(Struct):
+class Exit(Struct, frozen=True, kw_only=True):
     """The process of a container ended by itself or on request."""
 
     container: str
@@ -27,7 +27,7 @@ class Exit(Struct):
     """Why it never began, when it could not."""
 
 
-class Facts(Struct):
+class Facts(Struct, frozen=True, kw_only=True):
     """The host as it is, apart from what is ours."""
 
     version: str
@@ -38,7 +38,7 @@ class Facts(Struct):
     nameservers: tuple[str, ...] = ()
 
 
-class Report(Struct):
+class Report(Struct, frozen=True, kw_only=True):
     host: str
     epoch: str
     acked: int

@@ -9,17 +9,17 @@ from typing import Literal
 import msgspec
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+class Struct(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything that travels: immutable, compared by value, unknown fields of a newer peer ignored."""
 
 
-class Subnet(Struct):
+class Subnet(Struct, frozen=True, kw_only=True):
     cidr: str
     gateway: str | None = None
     """The bridge's own address inside `cidr`, without prefix length; None: the bridge has none."""
 
 
-class Network(Struct, tag_field="kind", tag="network"):
+class Network(Struct, frozen=True, kw_only=True, tag_field="kind", tag="network"):
     id: str
     name: str
     driver: str
@@ -36,7 +36,7 @@ class Network(Struct, tag_field="kind", tag="network"):
     subnets: tuple[Subnet, ...] = ()
 
 
-class Container(Struct, tag_field="kind", tag="container"):
+class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="container"):
     id: str
     name: str
     """Also the name of the network namespace."""
@@ -53,13 +53,13 @@ class Container(Struct, tag_field="kind", tag="container"):
     """Seconds between SIGTERM and SIGKILL."""
 
 
-class Link(Struct):
+class Link(Struct, frozen=True, kw_only=True):
     target: str
     """A container's name or id; it need not exist yet."""
     alias: str
 
 
-class Endpoint(Struct, tag_field="kind", tag="endpoint"):
+class Endpoint(Struct, frozen=True, kw_only=True, tag_field="kind", tag="endpoint"):
     id: str
     container: str
     network: str
@@ -81,7 +81,7 @@ Spec = Network | Container | Endpoint
 Kind = Literal["network", "container", "endpoint"]
 
 
-class Row(Struct):
+class Row(Struct, frozen=True, kw_only=True):
     kind: Kind
     id: str
     revision: int
@@ -89,7 +89,7 @@ class Row(Struct):
     """None: it shall not be there, and the host says when it is gone."""
 
 
-class Delta(Struct):
+class Delta(Struct, frozen=True, kw_only=True):
     host: str
     epoch: str
     """Changes when the server's database was restored: revisions of another epoch are not comparable."""
@@ -102,7 +102,7 @@ class Delta(Struct):
     rows: tuple[Row, ...] = ()
 
 
-class HostState(Struct):
+class HostState(Struct, frozen=True, kw_only=True):
     """Everything there should be on a host; also the format of the files that `python -m workers plan` reads."""
 
     networks: tuple[Network, ...] = ()

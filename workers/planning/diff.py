@@ -6,14 +6,14 @@ from typing import Literal
 import msgspec
 
 from workers.contract.state import Struct
-from workers.planning.objects import Files, Key, KernelObject, Objects, Port, Process, Routes, Sandbox
+from workers.planning.objects import Files, KernelObject, Key, Objects, Port, Process, Routes, Sandbox
 
 # Filters stand before traffic can flow and go after it; names answer once what they name can be reached.
 RANK = ("element", "bridge", "sandbox", "files", "port", "routes", "name", "process")
 IN_SANDBOX = (Files, Port, Routes)
 
 
-class Operation(Struct):
+class Operation(Struct, frozen=True, kw_only=True):
     verb: Literal["create", "change", "remove"]
     before: KernelObject | None = None
     after: KernelObject | None = None

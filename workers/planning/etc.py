@@ -54,9 +54,8 @@ def hosts(
         names = dict.fromkeys([alias, target.hostname, target.name])
         lines.append(f"{address}\t{' '.join(names)}")
     for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.order):
-        for address in (endpoint.ipv4, endpoint.ipv6):
-            if address:
-                lines.append(f"{address}\t{container.hostname}")
+        own = [address for address in (endpoint.ipv4, endpoint.ipv6) if address]
+        lines += [f"{address}\t{container.hostname}" for address in own]
     return LOCALHOST + "".join(f"{line}\n" for line in lines)
 
 

@@ -12,7 +12,7 @@ from workers.contract.state import Struct
 Key = tuple[str, str]
 
 
-class Element(Struct):
+class Element(Struct, frozen=True, kw_only=True):
     """One element of a set in our nftables table."""
 
     kind: ClassVar[str] = "element"
@@ -25,7 +25,7 @@ class Element(Struct):
         return (self.kind, f"{self.set} {self.value}")
 
 
-class Bridge(Struct):
+class Bridge(Struct, frozen=True, kw_only=True):
     kind: ClassVar[str] = "bridge"
     network: str
     device: str
@@ -41,7 +41,7 @@ class Bridge(Struct):
         return (self.kind, self.network)
 
 
-class Sandbox(Struct):
+class Sandbox(Struct, frozen=True, kw_only=True):
     kind: ClassVar[str] = "sandbox"
     container: str
     name: str
@@ -52,7 +52,7 @@ class Sandbox(Struct):
         return (self.kind, self.container)
 
 
-class Files(Struct):
+class Files(Struct, frozen=True, kw_only=True):
     """The sandbox's own /etc files, by which stock `ip netns exec` finds them too."""
 
     kind: ClassVar[str] = "files"
@@ -67,7 +67,7 @@ class Files(Struct):
         return (self.kind, self.container)
 
 
-class Port(Struct):
+class Port(Struct, frozen=True, kw_only=True):
     """A veth pair: one end on the bridge, the other the sandbox's interface."""
 
     kind: ClassVar[str] = "port"
@@ -91,7 +91,7 @@ class Port(Struct):
         return (self.kind, self.endpoint)
 
 
-class Routes(Struct):
+class Routes(Struct, frozen=True, kw_only=True):
     """Default routes of a sandbox: (gateway, interface) per family, None for none."""
 
     kind: ClassVar[str] = "routes"
@@ -105,7 +105,7 @@ class Routes(Struct):
         return (self.kind, self.container)
 
 
-class Process(Struct):
+class Process(Struct, frozen=True, kw_only=True):
     """The supervised process of a container."""
 
     kind: ClassVar[str] = "process"
@@ -123,7 +123,7 @@ class Process(Struct):
         return (self.kind, self.container)
 
 
-class Name(Struct):
+class Name(Struct, frozen=True, kw_only=True):
     """A name-service entry; the DNS server is told of it."""
 
     kind: ClassVar[str] = "name"

@@ -24,7 +24,7 @@ from workers.planning.objects import (
 MTU = 1500
 
 
-class Surroundings(Struct):
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What rendering must know besides the rows."""
 
     resolv_conf: str = ""
@@ -137,7 +137,9 @@ def _endpoint(
         mac=endpoint.mac,
         mtu=network.mtu or MTU,
         addresses=tuple(
-            sorted(f"{_of(endpoint, s.cidr)}/{_prefix(s.cidr)}" for s in network.subnets if _of(endpoint, s.cidr))
+            sorted(
+                f"{_of(endpoint, s.cidr)}/{_prefix(s.cidr)}" for s in network.subnets if _of(endpoint, s.cidr)
+            )
         ),
         gateways=tuple(sorted((gateway, bridge_mac(network)) for gateway in gateways)),
     )
@@ -174,7 +176,8 @@ def _routes(desired: Desired, container: Container, endpoints: list[Endpoint]) -
 
 def _view(desired: Desired, container: Container, served: list[Endpoint]) -> View:
     attachments = tuple(
-        Attachment(network=e.network, network_name=desired.networks[e.network].name, links=e.links) for e in served
+        Attachment(network=e.network, network_name=desired.networks[e.network].name, links=e.links)
+        for e in served
     )
     outside = any(not desired.networks[e.network].internal for e in desired.endpoints_of(container.id))
     return View(container=container.id, sandbox=container.name, attachments=attachments, forward=outside)

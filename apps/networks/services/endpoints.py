@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.common.errors import Conflict, Invalid
+from django.db.models import Q
+
+from apps.common.errors import Conflict, Invalid, NotFound
 from apps.containers.models import Container
 from apps.containers.services import refuse_removing
 from apps.hosts.models import Host
@@ -48,7 +50,9 @@ def attach(host: Host, network: Network, container: Container, wish: Wish) -> En
         endpoint.index = _free_index(container)
     endpoint.save(force_insert=True)
     Alias.objects.bulk_create(Alias(endpoint=endpoint, name=name) for name in dict.fromkeys(wish.aliases))
-    Link.objects.bulk_create(Link(endpoint=endpoint, target=target, alias=alias) for target, alias in wish.links)
+    Link.objects.bulk_create(
+        Link(endpoint=endpoint, target=target, alias=alias) for target, alias in wish.links
+    )
     return endpoint
 
 
@@ -56,11 +60,38 @@ def disconnect(host: Host, network: Network, container: Container) -> Endpoint:
     """Want the attachment gone; its address is free again when the host has said so."""
     endpoint = Endpoint.objects.filter(network=network, container=container, removing=False).first()
     if endpoint is None:
-        raise Conflict("not_connected", f"Container {container.name} is not connected to network {network.name}.")
+        raise Conflict(
+            "not_connected", f"Container {container.name} is not connected to network {network.name}."
+        )
     if network.driver == Driver.HOST:
         raise Invalid("host_network", "A container of the host network cannot be disconnected from it.")
     drop(endpoint, host.revision)
     return endpoint
+
+
+def disconnect_by_force(host: Host, network: Network, term: str) -> Endpoint | None:
+    """Detach what `term` (a container's name, or the beginning of its or the endpoint's id) has on the network.
+
+    An endpoint whose removal the host never confirmed is forgotten and its address free; None says so.
+    """
+    named = Q(container__name=term) | Q(container__pk__startswith=term) | Q(pk__startswith=term)
+    found = list(Endpoint.objects.filter(named, network=network).select_related("container"))
+    if not found:
+        raise NotFound(
+            "endpoint_not_found", f"Network {network.name} has no endpoint of {term!r}.", "container"
+        )
+    if len({endpoint.container_id for endpoint in found}) > 1:
+        raise Invalid("ambiguous", f"{term!r} means several endpoints; use the full id.", "container")
+    if network.driver == Driver.HOST:
+        raise Invalid("host_network", "A container of the host network cannot be disconnected from it.")
+    staying = [endpoint for endpoint in found if not endpoint.removing]
+    for endpoint in staying:
+        drop(endpoint, host.revision)
+    if staying:
+        return staying[0]
+    for endpoint in found:
+        forget_endpoint(endpoint)
+    return None
 
 
 def drop(endpoint: Endpoint, revision: int) -> None:
@@ -82,28 +113,40 @@ def _check_fit(network: Network, container: Container) -> None:
     if network.removing:
         raise Conflict("being_removed", f"Network {network.name} is being removed.")
     if network.driver == Driver.HOST:
-        raise Invalid("host_network", "A container joins the host network when it is created, not later (--net host).")
+        raise Invalid(
+            "host_network", "A container joins the host network when it is created, not later (--net host)."
+        )
     if container.host_network:
-        raise Invalid("host_network", f"Container {container.name} shares the host's network and can join no other.")
+        raise Invalid(
+            "host_network", f"Container {container.name} shares the host's network and can join no other."
+        )
     present = Endpoint.objects.filter(container=container, removing=False).select_related("network")
     for endpoint in present:
         if endpoint.network_id == network.pk:
             raise Conflict(
-                "already_connected", f"Container {container.name} is already connected to network {network.name}."
+                "already_connected",
+                f"Container {container.name} is already connected to network {network.name}.",
             )
         if Driver.NULL in (network.driver, endpoint.network.driver):
-            raise Invalid("none_network", "A container of network none can be on no other; disconnect it from none first.")
+            raise Invalid(
+                "none_network",
+                "A container of network none can be on no other; disconnect it from none first.",
+            )
 
 
 def _check_wish(host: Host, network: Network, wish: Wish) -> None:
     """Whether what is wished for can be had on this network."""
     if network.driver != Driver.BRIDGE or network.default:
         if wish.ipv4 or wish.ipv6:
-            raise Invalid("no_requested_address", "An address can be asked for on user-defined networks only.", "ipv4")
+            raise Invalid(
+                "no_requested_address", "An address can be asked for on user-defined networks only.", "ipv4"
+            )
         if wish.aliases:
             raise Invalid("no_aliases", "Aliases work on user-defined networks only.", "aliases")
     if network.driver != Driver.BRIDGE and (wish.mac or wish.links):
-        raise Invalid("no_interface", f"Network {network.name} has no interfaces, so no MAC address and no links.")
+        raise Invalid(
+            "no_interface", f"Network {network.name} has no interfaces, so no MAC address and no links."
+        )
     if wish.ipv6 and not network.enable_ipv6:
         raise Invalid("ipv6_off", f"Network {network.name} has no IPv6.", "ipv6")
     for alias in wish.aliases:
@@ -119,7 +162,9 @@ def _check_wish(host: Host, network: Network, wish: Wish) -> None:
         if network.default:
             find_container(target, host)
     if wish.mac and Endpoint.objects.filter(network=network, mac=parse_mac(wish.mac)).exists():
-        raise Conflict("mac_taken", f"Network {network.name} already has the MAC address {wish.mac}.", "mac_address")
+        raise Conflict(
+            "mac_taken", f"Network {network.name} already has the MAC address {wish.mac}.", "mac_address"
+        )
 
 
 def _next_order(host: Host) -> int:

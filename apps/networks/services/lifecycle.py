@@ -57,6 +57,11 @@ def start_container(host: Host, container: Container) -> Container:
     return container
 
 
+def refuse_stopped(container: Container) -> None:
+    if container.wanted != Container.Wanted.RUNNING:
+        raise Conflict("not_running", f"Container {container.name} is not running; start it first.")
+
+
 def stop_container(host: Host, container: Container, *, timeout: float | None = None) -> Container:
     """Stop it, unless it does not run; its addresses stay its own."""
     if container.running:
@@ -83,7 +88,8 @@ def remove_container(host: Host, container: Container, *, force: bool = False) -
     containers.refuse_removing(container)
     if container.running and not force:
         raise Conflict(
-            "container_running", f"Container {container.name} is running; stop it first, or remove it by force (-f)."
+            "container_running",
+            f"Container {container.name} is running; stop it first, or remove it by force (-f).",
         )
     if container.running:
         container.stop_timeout = 0
@@ -102,4 +108,6 @@ def end_container(host: Host, container: Container, *, code: int, message: str, 
 
 
 def _touch_endpoints(container: Container, revision: int) -> None:
-    Endpoint.objects.filter(container=container, removing=False).update(revision=revision, applied=False, error="")
+    Endpoint.objects.filter(container=container, removing=False).update(
+        revision=revision, applied=False, error=""
+    )

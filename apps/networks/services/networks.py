@@ -73,7 +73,9 @@ def remove_network(host: Host, network: Network) -> Network:
         raise Forbidden("predefined", f"{network.name} is a predefined network and cannot be removed.")
     holders = [
         endpoint.container.name
-        for endpoint in Endpoint.objects.filter(in_use(), network=network, removing=False).select_related("container")
+        for endpoint in Endpoint.objects.filter(in_use(), network=network, removing=False).select_related(
+            "container"
+        )
     ]
     if holders:
         raise Conflict(
@@ -97,7 +99,10 @@ def prune_networks(host: Host, *, labels: Mapping[str, str | None] | None = None
     chosen = [
         network
         for network in unused
-        if all(key in network.labels and value in (None, network.labels[key]) for key, value in (labels or {}).items())
+        if all(
+            key in network.labels and value in (None, network.labels[key])
+            for key, value in (labels or {}).items()
+        )
     ]
     return [remove_network(host, network) for network in chosen]
 
@@ -114,10 +119,14 @@ def _check_device(network: Network) -> None:
     device = read_bridge_options(network.id, network.options).device
     others = Network.objects.filter(host=network.host, driver=Driver.BRIDGE).only("id", "name", "options")
     for other in others.filter(**{f"options__{BRIDGE_NAME}": device}):
-        raise Conflict("device_taken", f"The bridge device {device} belongs to network {other.name}.", "options")
+        raise Conflict(
+            "device_taken", f"The bridge device {device} belongs to network {other.name}.", "options"
+        )
     if BRIDGE_NAME in network.options and device.startswith("br-"):
         for other in others.filter(id__startswith=device[3:]):
-            raise Conflict("device_taken", f"The bridge device {device} belongs to network {other.name}.", "options")
+            raise Conflict(
+                "device_taken", f"The bridge device {device} belongs to network {other.name}.", "options"
+            )
 
 
 def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> None:
@@ -131,7 +140,9 @@ def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> Non
                 "subnets",
             )
     if 6 in families and not network.enable_ipv6:
-        raise Invalid("ipv6_off", "An IPv6 subnet needs IPv6 to be enabled on the network (--ipv6).", "subnets")
+        raise Invalid(
+            "ipv6_off", "An IPv6 subnet needs IPv6 to be enabled on the network (--ipv6).", "subnets"
+        )
     if 4 not in families:
         wanted.insert(0, SubnetRequest(family=4))
     if network.enable_ipv6 and 6 not in families:
