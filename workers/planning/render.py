@@ -98,7 +98,7 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
     sandbox = "" if container.host_network else container.name
     if not container.host_network:
         yield Sandbox(container=container.id, name=container.name, incarnation=container.incarnation)
-        yield _routes(desired, container, endpoints)
+        yield from _routes(desired, container, endpoints)
         served = [e for e in endpoints if _has_names(desired.networks[e.network])]
         yield Files(
             container=container.id,
@@ -163,15 +163,16 @@ def _endpoint(
                 yield Element(set="links", value=f"{device} . {other.ipv4} . {endpoint.ipv4}")
 
 
-def _routes(desired: Desired, container: Container, endpoints: list[Endpoint]) -> Routes:
-    """Each family's default route by the first preferred endpoint that has a gateway for it."""
+def _routes(desired: Desired, container: Container, endpoints: list[Endpoint]) -> Iterable[Routes]:
+    """Each family's default route by the first preferred endpoint that has a gateway for it; nothing without any."""
     chosen: dict[int, tuple[str, str]] = {}
     for endpoint in endpoints:
         for family in (4, 6):
             gateway = gateway_of(endpoint, desired.networks[endpoint.network], family)
             if gateway and endpoint.interface:
                 chosen.setdefault(family, (gateway, endpoint.interface))
-    return Routes(container=container.id, sandbox=container.name, ipv4=chosen.get(4), ipv6=chosen.get(6))
+    if chosen:
+        yield Routes(container=container.id, sandbox=container.name, ipv4=chosen.get(4), ipv6=chosen.get(6))
 
 
 def _view(desired: Desired, container: Container, served: list[Endpoint]) -> View:
