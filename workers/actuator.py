@@ -14,6 +14,8 @@ from workers.planning.objects import Element, Key, Name, Objects, Process, Sandb
 from workers.runtimes.client import Supervisor, SupervisorError
 
 log = logging.getLogger(__name__)
+UNSTARTABLE = (126, 127)
+"""Not executable, not found: another try would fail too."""
 Results = dict[Key, str]
 """What became of each operation: why it failed, or an empty text."""
 
@@ -23,6 +25,8 @@ class Actuator:
 
     def __init__(self, kernel: Kernel, names: NameService, supervisor: Supervisor) -> None:
         self._kernel, self._names, self._supervisor = kernel, names, supervisor
+        self.unstartable: dict[str, tuple[int, str]] = {}
+        """Containers whose command cannot be run at all: exit code as a shell has it, and why. Whoever reads takes."""
 
     def observe(self, wanted: Objects) -> Objects:
         """Everything of ours there is, names excepted. A running process counts as the wanted one if it is of the
@@ -109,7 +113,9 @@ class Actuator:
             else:
                 self._kernel.change(before, after)
         except (KernelError, SupervisorError) as error:
-            log.warning("cannot %s: %s", operation, error)
+            log.warning("cannot %s: %s", operation.verb, error)
+            if isinstance(after, Process) and isinstance(error, SupervisorError) and error.code in UNSTARTABLE:
+                self.unstartable[after.container] = (error.code, str(error))
             return str(error)
         return ""
 

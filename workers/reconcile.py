@@ -117,11 +117,14 @@ class Reconciler:
         """Processes that could not be started: they have ended before they began. Each is told once, and its row is
         settled with it."""
         exits = []
-        for (kind, id), message in list(self._failures.items()):
-            wanted = self._wanted.get((kind, id))
+        for container, (code, message) in self._actuator.unstartable.items():
+            wanted = self._wanted.get(("process", container))
             if isinstance(wanted, Process):
-                exits.append(Exit(container=id, incarnation=wanted.incarnation, code=127, message=message))
-                self._unsettled.pop(("container", id), None)
+                exits.append(
+                    Exit(container=container, incarnation=wanted.incarnation, code=code, message=message)
+                )
+                self._unsettled.pop(("container", container), None)
+        self._actuator.unstartable.clear()
         return exits
 
     # How it is done

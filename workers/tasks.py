@@ -110,8 +110,24 @@ def _open(envelope: Envelope, expected: type[Any], configuration: Configuration)
 
 def _answer(question: Question, supervisor: Supervisor) -> Answer:
     """What the supervisor says to a question of the server."""
+    arguments = dict(question.arguments)
+    if question.kind in ("run_once", "exec"):
+        arguments.pop("container", None)  # It runs in a sandbox, whose name says which.
     try:
-        result = supervisor.ask(question.kind, question.arguments)
+        match question.kind:
+            case "logs":
+                result: dict[str, Any] = {"text": supervisor.logs(**arguments)}
+            case "run_once":
+                result = msgspec.to_builtins(supervisor.run_once(**arguments))
+            case "exec":
+                result = {"pid": supervisor.exec(**arguments)}
+            case "follow_logs":
+                supervisor.follow_logs(**arguments)
+                result = {}
+            case _:
+                return Answer(id=question.id, ok=False, error=f"This host knows no question {question.kind!r}.")
     except SupervisorError as error:
         return Answer(id=question.id, ok=False, error=str(error), code=error.code)
+    except TypeError as error:
+        return Answer(id=question.id, ok=False, error=f"The question {question.kind!r} is incomplete: {error}.")
     return Answer(id=question.id, ok=True, result=result)
