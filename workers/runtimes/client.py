@@ -1,0 +1,177 @@
+"""The other end of the control socket, for the worker: one blocking call per request.
+
+Each call has its own connection, so a client may be shared by threads and outlives restarts of the supervisor.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from workers.contract.reports import Exit
+from workers.planning.objects import Process
+from workers.runtimes import protocol
+from workers.runtimes.protocol import Done, Event, Failure, Output, Overview, Run, Started, Text
+
+UNREACHED = 0
+_Reply = TypeVar("_Reply", bound=Done)
+
+
+class SupervisorError(Exception):
+    """One sentence for a person; `code` as a shell has it (127 not found, 126 not executable, 125 refused),
+    0 when the supervisor was not reached."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Supervisor:
+    """All methods raise SupervisorError."""
+
+    def __init__(self, path: str, timeout: float = 5.0) -> None:
+        """`path`: the control socket; `timeout`: seconds to wait for a reply, on top of what a request takes."""
+        self._path = path
+        self._timeout = timeout
+
+    def start(self, process: Process) -> int:
+        """Its pid; the same one if this incarnation runs already."""
+        fields = {name: getattr(process, name) for name in Process.__struct_fields__}
+        return self._ask(protocol.Start(**fields), Started).pid
+
+    def stop(self, container: str, timeout: float) -> None:
+        """SIGTERM now, SIGKILL `timeout` seconds later; returns at once, `watch` tells the end."""
+        self._ask(protocol.Stop(container=container, timeout=timeout), Done)
+
+    def end(self, sandbox: str) -> None:
+        """Kill what is still in a sandbox; nothing is on return."""
+        self._ask(protocol.End(sandbox=sandbox), Done, extra=10.0)
+
+    def signal(self, container: str, signal: str) -> None:
+        self._ask(protocol.Signal(container=container, signal=signal), Done)
+
+    def status(self) -> dict[str, Run]:
+        """By container: all that run, or have ended and were not forgotten."""
+        return self._ask(protocol.Status(), Overview).containers
+
+    def forget(self, container: str, logs: bool = False) -> None:
+        """Drop the record of an ended process; with `logs` its log files too."""
+        self._ask(protocol.Forget(container=container, logs=logs), Done)
+
+    def exec(
+        self,
+        session: str,
+        command: Sequence[str],
+        *,
+        sandbox: str = "",
+        hostname: str = "",
+        env: dict[str, str] | None = None,
+        tty: bool = False,
+        columns: int = 80,
+        rows: int = 24,
+    ) -> int:
+        """Pid of a command whose streams are bridged over Redis; listen before calling."""
+        request = protocol.Exec(
+            session=session,
+            sandbox=sandbox,
+            hostname=hostname,
+            command=tuple(command),
+            env=env or {},
+            tty=tty,
+            columns=columns,
+            rows=rows,
+        )
+        return self._ask(request, Started, extra=10.0).pid
+
+    def run_once(
+        self,
+        command: Sequence[str],
+        *,
+        sandbox: str = "",
+        hostname: str = "",
+        env: dict[str, str] | None = None,
+        timeout: float = 30.0,
+        limit: int = protocol.OUTPUT_LIMIT,
+    ) -> Output:
+        """Run to the end; `limit` in bytes of output, `timeout` in seconds (then code 124)."""
+        request = protocol.RunOnce(
+            sandbox=sandbox,
+            hostname=hostname,
+            command=tuple(command),
+            env=env or {},
+            timeout=timeout,
+            limit=limit,
+        )
+        return self._ask(request, Output, extra=timeout + 5.0)
+
+    def logs(self, container: str, tail: int | None = None) -> str:
+        """The last `tail` lines, 1 MiB at most."""
+        return self._ask(protocol.Logs(container=container, tail=tail), Text).text
+
+    def follow_logs(self, session: str, container: str, tail: int | None = None) -> None:
+        """Have the log streamed over Redis until the process ends; listen before calling."""
+        self._ask(protocol.FollowLogs(session=session, container=container, tail=tail), Done, extra=10.0)
+
+    def shutdown(self, timeout: float | None = None) -> None:
+        """End everything and the supervisor; None: each container's own stop timeout, up to a day."""
+        self._ask(
+            protocol.Shutdown(timeout=timeout), Done, extra=86400.0 if timeout is None else timeout + 10.0
+        )
+
+    def watch(self) -> Iterator[Exit]:
+        """Exits from now on, first those that nobody has forgotten; ends when the supervisor does."""
+        connection = self._connect(self._timeout)
+        # One reader for reply and events: it may have read ahead.
+        stream = connection.makefile("rb")
+        try:
+            self._exchange(protocol.Watch(), connection, stream, Done)
+        except SupervisorError:
+            stream.close()
+            connection.close()
+            raise
+        connection.settimeout(None)
+        return _read_events(connection, stream)
+
+    def _ask(self, request: msgspec.Struct, reply: type[_Reply], extra: float = 0.0) -> _Reply:
+        with self._connect(self._timeout + extra) as connection, connection.makefile("rb") as stream:
+            return self._exchange(request, connection, stream, reply)
+
+    def _connect(self, timeout: float) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(timeout)
+        try:
+            connection.connect(self._path)
+        except OSError as error:
+            connection.close()
+            raise SupervisorError(
+                f"The supervisor on {self._path} cannot be reached ({error.strerror or error}); start it.",
+                UNREACHED,
+            ) from error
+        return connection
+
+    def _exchange(
+        self, request: msgspec.Struct, connection: socket.socket, stream: BinaryIO, reply: type[_Reply]
+    ) -> _Reply:
+        try:
+            connection.sendall(msgspec.json.encode(request) + b"\n")
+            line = stream.readline()
+        except TimeoutError as error:
+            raise SupervisorError(
+                f"The supervisor on {self._path} did not answer in time; see its log.", UNREACHED
+            ) from error
+        except OSError as error:
+            raise SupervisorError(f"The supervisor on {self._path} hung up ({error}).", UNREACHED) from error
+        if not line:
+            raise SupervisorError(f"The supervisor on {self._path} hung up; see its log.", UNREACHED)
+        if not msgspec.json.decode(line, type=Done).ok:
+            failure = msgspec.json.decode(line, type=Failure)
+            raise SupervisorError(failure.error, failure.code)
+        return msgspec.json.decode(line, type=reply)
+
+
+def _read_events(connection: socket.socket, stream: BinaryIO) -> Iterator[Exit]:
+    with connection, stream, contextlib.suppress(ConnectionError):
+        for line in stream:
+            yield msgspec.json.decode(line, type=Event).exit()

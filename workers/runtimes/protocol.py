@@ -1,0 +1,200 @@
+"""What is said on the control socket: JSON lines, one reply to each request, in order.
+
+A request is an object whose `op` names it; a reply is `{"ok": true, …}` or `{"ok": false, "error", "code"}`.
+After `watch` the connection carries only `{"event": "exited", …}` lines, from the supervisor to the client.
+"""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from workers.contract.reports import Exit
+from workers.contract.state import Struct
+from workers.planning.objects import Process
+from workers.runtimes.errors import Refusal
+
+LOG_LIMIT = 1 << 20
+"""Bytes of a log that one reply may hold."""
+LINE_LIMIT = 8 << 20
+"""Bytes of one request or reply; execve itself takes 2 MiB of arguments and environment at most."""
+OUTPUT_LIMIT = 1 << 20
+"""Most bytes of output that `run_once` returns."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=255)]
+Seconds = Annotated[float, Meta(ge=0, le=86400)]
+Count = Annotated[int, Meta(ge=0)]
+Columns = Annotated[int, Meta(ge=0, le=65535)]
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+
+
+class Request(Struct, frozen=True, kw_only=True, tag_field="op", forbid_unknown_fields=True):
+    pass
+
+
+class Start(Process, frozen=True, kw_only=True, tag_field="op", tag="start"):
+    """The process of a container; repeated for the same incarnation it changes nothing."""
+
+
+class Stop(Request, frozen=True, kw_only=True, tag="stop"):
+    """SIGTERM now, SIGKILL after `timeout` seconds; answered at once."""
+
+    container: Name
+    timeout: Seconds
+
+
+class End(Request, frozen=True, kw_only=True, tag="end"):
+    """SIGKILL whatever is still in a sandbox; answered when nothing is."""
+
+    sandbox: Name
+
+
+class Signal(Request, frozen=True, kw_only=True, tag="signal"):
+    container: Name
+    signal: str
+    """With or without SIG, or a number: TERM, SIGHUP, 9."""
+
+
+class Status(Request, frozen=True, kw_only=True, tag="status"):
+    pass
+
+
+class Forget(Request, frozen=True, kw_only=True, tag="forget"):
+    """Drop the record of an ended process; with `logs`, what it wrote too."""
+
+    container: Name
+    logs: bool = False
+
+
+class Command(Request, frozen=True, kw_only=True):
+    """Something to run inside a sandbox besides the container's own process."""
+
+    sandbox: str = ""
+    hostname: str = ""
+    command: tuple[str, ...]
+    env: dict[str, str] = {}
+
+
+class Exec(Command, frozen=True, kw_only=True, tag="exec"):
+    """A session whose streams go over Redis."""
+
+    session: Name
+    tty: bool = False
+    columns: Columns = 80
+    rows: Columns = 24
+
+
+class RunOnce(Command, frozen=True, kw_only=True, tag="run_once"):
+    """A command without input whose output comes with the reply."""
+
+    timeout: Seconds = 30.0
+    limit: Annotated[int, Meta(ge=0, le=OUTPUT_LIMIT)] = OUTPUT_LIMIT
+    """Bytes of output to keep."""
+
+
+class Logs(Request, frozen=True, kw_only=True, tag="logs"):
+    container: Name
+    tail: Count | None = None
+    """Lines from the end; None: all that fits."""
+
+
+class FollowLogs(Request, frozen=True, kw_only=True, tag="follow_logs"):
+    session: Name
+    container: Name
+    tail: Count | None = None
+
+
+class Watch(Request, frozen=True, kw_only=True, tag="watch"):
+    pass
+
+
+class Shutdown(Request, frozen=True, kw_only=True, tag="shutdown"):
+    """End everything and exit; `timeout` replaces the containers' own stop timeouts."""
+
+    timeout: Seconds | None = None
+
+
+AnyRequest = (
+    Start | Stop | End | Signal | Status | Forget | Exec | RunOnce | Logs | FollowLogs | Watch | Shutdown
+)
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    ok: bool = True
+
+
+class Started(Done, frozen=True, kw_only=True):
+    pid: int
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One process that is running, or has ended and was not forgotten."""
+
+    incarnation: int
+    pid: int
+    state: Literal["running", "exited"]
+    code: int | None
+    """As a shell counts: 0–255, 128 + n for signal n; None while it runs."""
+    message: str
+    started_at: float
+    """Unix time in seconds."""
+    finished_at: float | None
+
+
+class Overview(Done, frozen=True, kw_only=True):
+    containers: dict[str, Run]
+
+
+class Output(Done, frozen=True, kw_only=True):
+    code: int
+    """As a shell counts; 124 when the time was up, as timeout(1) has it."""
+    output: str
+    """Both streams in the order they were written, not decodable bytes replaced."""
+    truncated: bool
+
+
+class Text(Done, frozen=True, kw_only=True):
+    text: str
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    ok: bool = False
+    error: str
+    code: int
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag="exited"):
+    container: str
+    incarnation: int
+    code: int
+    message: str
+
+    @classmethod
+    def of(cls, exit_: Exit) -> "Event":
+        return cls(
+            container=exit_.container, incarnation=exit_.incarnation, code=exit_.code, message=exit_.message
+        )
+
+    def exit(self) -> Exit:
+        return Exit(
+            container=self.container, incarnation=self.incarnation, code=self.code, message=self.message
+        )
+
+
+def check_name(kind: str, name: str) -> str:
+    """The name, which becomes part of a path, or Refusal."""
+    if not _PLAIN.fullmatch(name):
+        raise Refusal(
+            f"{name!r} is no usable name for a {kind}: letters, digits, '_', '.' and '-' are, after a letter or digit."
+        )
+    return name
+
+
+_decoder: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
+
+
+def decode_request(line: bytes) -> AnyRequest:
+    """Raises msgspec.MsgspecError."""
+    return _decoder.decode(line)

@@ -1,0 +1,287 @@
+"""The processes of containers: begun once per incarnation, watched, ended, remembered.
+
+A process outlives its supervisor: the next one finds its record and adopts it. (Under systemd that takes
+KillMode=process.)
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from workers.contract.reports import Exit
+from workers.planning.objects import Process
+from workers.runtimes.errors import Refusal
+from workers.runtimes.logs import ROTATE_EVERY, Logs
+from workers.runtimes.namespace import NamedNamespace, identify_sandbox
+from workers.runtimes.processes import UNKNOWN, Child, Streams, adopt, build_environment, spawn
+from workers.runtimes.protocol import Run
+from workers.runtimes.records import Record, Records
+from workers.runtimes.sweep import Footprint, Sweeper, read_start
+
+log = logging.getLogger(__name__)
+_VANISHED = "The process ended while nobody watched it; its exit code is not known."
+_LEFT_OVER = "Some of its processes could not be ended."
+_ADOPTED = "Its exit code is not known: it was begun by an earlier supervisor."
+
+
+class _Charge:
+    """A running process and what is asked of it."""
+
+    def __init__(self, record: Record, child: Child) -> None:
+        self.record = record
+        self.child = child
+        self.stopping = False
+        self.attended: asyncio.Task[None] | None = None
+
+    def footprint(self) -> Footprint:
+        mount, network = self.child.namespaces
+        # Who is in the sandbox by other ways (an exec, `ip netns exec`) stays unless the container is being stopped.
+        whole = self.stopping and self.record.sandbox
+        return Footprint(self.child.pid, frozenset({mount, network} if whole else {mount}))
+
+
+class Supervisor:
+    def __init__(self, records: Records, logs: Logs, sweeper: Sweeper) -> None:
+        self._records, self._logs, self._sweeper = records, logs, sweeper
+        self._charges: dict[str, _Charge] = {}
+        self._known: dict[str, Record] = {}
+        self._watchers: set[Callable[[Exit], None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def adopt(self) -> None:
+        """Take over what an earlier supervisor left, and note what ended meanwhile."""
+        for container, record in self._records.load().items():
+            self._known[container] = record
+            if record.run.state == "exited":
+                continue
+            try:
+                child = adopt(record.run.pid)
+            except OSError:
+                self._note_exit(record, UNKNOWN, _VANISHED)
+                continue
+            # Only now that a descriptor holds the process is its start time a proof.
+            if _is_alive(record):
+                self._attend(record, child)
+            else:
+                child.close()
+                self._note_exit(record, UNKNOWN, _VANISHED)
+
+    def start(self, process: Process) -> int:
+        """Begin the process, or find that it is there; its pid. Raises Refusal."""
+        known = self._known.get(process.container)
+        if known and known.run.state == "running":
+            if known.run.incarnation == process.incarnation:
+                return known.run.pid
+            raise Refusal(
+                f"The container's process of incarnation {known.run.incarnation} is still running; stop it first."
+            )
+        if known and known.run.incarnation == process.incarnation:
+            raise Refusal(
+                f"The container's process has ended already (exit code {known.run.code}); forget it to run it again."
+            )
+        if self._closing:
+            raise Refusal("The supervisor is shutting down; start the container once it is back.")
+        record, child = self._begin(process)
+        self._known[process.container] = record
+        self._attend(record, child)
+        return child.pid
+
+    def _begin(self, process: Process) -> tuple[Record, Child]:
+        now = time.time()
+
+        def describe(pid: int) -> Record:
+            run = Run(
+                incarnation=process.incarnation,
+                pid=pid,
+                state="running",
+                code=None,
+                message="",
+                started_at=now,
+                finished_at=None,
+            )
+            return Record(
+                container=process.container,
+                sandbox=process.sandbox,
+                stop_timeout=process.stop_timeout,
+                boot=self._records.boot,
+                start=read_start(pid),
+                run=run,
+            )
+
+        environment = build_environment(process.hostname, process.env)
+        entrance = NamedNamespace(process.sandbox, process.hostname)
+        with contextlib.closing(entrance), _null() as null, self._log(process.container) as output:
+            try:
+                child = spawn(
+                    process.command,
+                    environment,
+                    entrance,
+                    Streams(null, output, output),
+                    # By the child itself: were we killed right after the fork, its record would be there.
+                    register=lambda pid: self._records.save(describe(pid)),
+                )
+            except Refusal:
+                self._records.drop(process.container)
+                self._known.pop(process.container, None)
+                raise
+        return describe(child.pid), child
+
+    @contextlib.contextmanager
+    def _log(self, container: str) -> Iterator[int]:
+        descriptor = self._logs.open(container)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def stop(self, container: str, timeout: float) -> None:
+        """Ask the process to end and see to it; nothing if there is none."""
+        charge = self._charges.get(container)
+        if charge is not None:
+            self._keep(asyncio.create_task(self._stop(charge, timeout)))
+
+    async def _stop(self, charge: _Charge, timeout: float) -> None:
+        charge.stopping = True
+        charge.child.send(signal.SIGTERM)
+        # A stopped process (SIGSTOP) takes the signal only when it goes on.
+        charge.child.send(signal.SIGCONT)
+        try:
+            await asyncio.wait_for(charge.child.wait(), timeout)
+        except TimeoutError:
+            await self._sweeper.clear(charge.footprint())
+
+    async def end(self, sandbox: str) -> None:
+        """SIGKILL everything inside the sandbox. Raises Refusal if something stays."""
+        inode = identify_sandbox(sandbox)
+        if inode is not None and not await self._sweeper.clear(Footprint(namespaces=frozenset({inode}))):
+            raise Refusal(
+                f"Some processes in the sandbox {sandbox!r} do not end; see `ip netns pids {sandbox}`."
+            )
+
+    def signal(self, container: str, name: str) -> None:
+        """Raises Refusal for an unknown signal, or a process that does not run."""
+        charge = self._charges.get(container)
+        if charge is None:
+            raise Refusal("The container has no running process; start it first.")
+        charge.child.send(parse_signal(name))
+
+    def status(self) -> dict[str, Run]:
+        return {container: record.run for container, record in self._known.items()}
+
+    def forget(self, container: str, logs: bool) -> None:
+        """Drop the record of an ended process. Raises Refusal while it runs."""
+        if container in self._charges:
+            raise Refusal("The container's process is still running; stop it first.")
+        self._known.pop(container, None)
+        self._records.drop(container)
+        if logs:
+            self._logs.drop(container)
+
+    def watch(self, tell: Callable[[Exit], None]) -> Callable[[], None]:
+        """Have each exit told, first those that nobody has forgotten; returns how to leave off."""
+        for record in self._known.values():
+            if record.run.state == "exited":
+                tell(_describe_exit(record))
+        self._watchers.add(tell)
+        return lambda: self._watchers.discard(tell)
+
+    async def wait(self, container: str) -> int | None:
+        """The exit code of the container's process once it has ended; None: nothing is known of it."""
+        charge = self._charges.get(container)
+        if charge is not None and charge.attended is not None:
+            await asyncio.wait({charge.attended})
+        known = self._known.get(container)
+        return known.run.code if known else None
+
+    async def shutdown(self, timeout: float | None) -> None:
+        """End all processes at once, each within its own stop timeout or this one, and forget them all."""
+        self._closing = True
+        charges = list(self._charges.values())
+        for charge in charges:
+            limit = charge.record.stop_timeout if timeout is None else timeout
+            self.stop(charge.record.container, limit)
+        tasks = [charge.attended for charge in charges if charge.attended]
+        if tasks:
+            await asyncio.wait(tasks)
+        for container in list(self._known):
+            self.forget(container, logs=False)
+
+    async def rotate_logs(self) -> None:
+        while True:
+            try:
+                self._logs.rotate()
+            except OSError as error:
+                log.error("Logs cannot be cut: %s", error)
+            await asyncio.sleep(ROTATE_EVERY)
+
+    def _attend(self, record: Record, child: Child) -> None:
+        charge = _Charge(record, child)
+        self._charges[record.container] = charge
+        charge.attended = asyncio.create_task(self._see_out(charge))
+        self._keep(charge.attended)
+
+    async def _see_out(self, charge: _Charge) -> None:
+        """Wait for the process, then end what it left behind: its exit is told when all of it is gone."""
+        code = await charge.child.wait()
+        message = "" if charge.child.known else _ADOPTED
+        if not await self._sweeper.clear(charge.footprint()):
+            message = _LEFT_OVER
+        charge.child.close()
+        del self._charges[charge.record.container]
+        self._note_exit(charge.record, code, message)
+
+    def _note_exit(self, record: Record, code: int, message: str) -> None:
+        run = msgspec.structs.replace(
+            record.run, state="exited", code=code, message=message, finished_at=time.time()
+        )
+        ended = msgspec.structs.replace(record, run=run)
+        self._known[record.container] = ended
+        try:
+            self._records.save(ended)
+        except OSError as error:
+            log.error("The exit of %s cannot be recorded: %s", record.container, error)
+        for tell in list(self._watchers):
+            tell(_describe_exit(ended))
+
+    def _keep(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+@contextlib.contextmanager
+def _null() -> Iterator[int]:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def parse_signal(name: str) -> int:
+    """`TERM`, `SIGTERM` or `15`. Raises Refusal."""
+    try:
+        if name.isdigit():
+            return int(signal.Signals(int(name)))
+        return int(signal.Signals["SIG" + name.upper().removeprefix("SIG")])
+    except (KeyError, ValueError):
+        raise Refusal(f"There is no signal {name!r}; `kill -l` lists them.") from None
+
+
+def _is_alive(record: Record) -> bool:
+    try:
+        return read_start(record.run.pid) == record.start
+    except OSError:
+        return False
+
+
+def _describe_exit(record: Record) -> Exit:
+    run = record.run
+    assert run.code is not None
+    return Exit(container=record.container, incarnation=run.incarnation, code=run.code, message=run.message)
