@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "apps.delivery",
     "apps.accounts",
     "apps.api",
+    "apps.panel",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -117,9 +118,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.permissions.RolePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PARSER_CLASSES": ["apps.api.parsers.BoundedJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "apps.api.schema.Schema",
+    "DEFAULT_FILTER_BACKENDS": ["apps.api.filters.StrictFilters"],
     "DEFAULT_PAGINATION_CLASS": "apps.api.pagination.Pages",
     "EXCEPTION_HANDLER": "apps.api.errors.answer",
     "UNAUTHENTICATED_USER": None,
@@ -131,6 +132,18 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "nad_<key>.<secret>"},
+            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+        }
+    },
+    "ENUM_NAME_OVERRIDES": {
+        "RowState": "apps.api.representations.STATES",
+        "ContainerState": "apps.containers.models.Container.State",
+        "ContainerWanted": "apps.containers.models.Container.Wanted",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from apps.common.errors import NotFound
+from apps.common.errors import Invalid, NotFound
 from apps.hosts.models import Host
 from workers.contract.reports import Facts
 
@@ -41,6 +41,19 @@ def find(name: str | None, default: str) -> Host:
     if name is None and len(hosts) == 1:
         return hosts[0]
     raise NotFound("host_not_found", f"There is no host named {wanted!r}.", "host")
+
+
+def pick(term: str) -> Host:
+    """The host of that name or id, or whose id begins like that."""
+    hosts = list(Host.objects.all())
+    digits = term.replace("-", "").lower()
+    named = [host for host in hosts if host.name == term or host.pk.hex == digits]
+    found = named or [host for host in hosts if digits and host.pk.hex.startswith(digits)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Invalid("ambiguous", f"{term!r} is the beginning of several hosts' ids.", "host")
+    raise NotFound("host_not_found", f"There is no host named {term!r}.", "host")
 
 
 def record_facts(host: Host, facts: Facts) -> None:

@@ -1,0 +1,35 @@
+"""What a person may do: administrators everything, operators change networks, everybody else looks."""
+
+from enum import StrEnum
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+
+OPERATORS = "operators"
+"""The group whose members are operators."""
+ADMINISTRATOR = "admin"
+"""The account that is made at the first start; root on the server's own machine acts as it."""
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    READER = "read-only"
+
+
+def role_of(user: AbstractBaseUser | AnonymousUser | None) -> Role | None:
+    """The role of an account, None for nobody."""
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    if user.is_superuser:
+        return Role.ADMIN
+    return Role.OPERATOR if user.groups.filter(name=OPERATORS).exists() else Role.READER
+
+
+def may_change(user: AbstractBaseUser | AnonymousUser | None) -> bool:
+    return role_of(user) in (Role.ADMIN, Role.OPERATOR)
+
+
+def local_administrator() -> User | None:
+    """The account for root on the server's own machine: "admin", else the oldest administrator."""
+    administrators = User.objects.filter(is_superuser=True, is_active=True)
+    return administrators.filter(username=ADMINISTRATOR).first() or administrators.order_by("pk").first()

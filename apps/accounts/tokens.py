@@ -1,0 +1,49 @@
+"""Issuing and recognising API tokens."""
+
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from apps.accounts.models import ApiToken, hash_secret
+from apps.common.errors import Forbidden, Invalid
+
+TEXT = re.compile(r"nad_([0-9a-f]{16})\.([A-Za-z0-9_-]{20,100})\Z")
+RESOLUTION = timedelta(minutes=1)
+"""How exactly the last use is kept: a write per request would cost more than the request."""
+
+
+class BadToken(Exception):
+    """The token is unknown, expired, or its owner may not sign in; the text says it to a person."""
+
+
+def issue(
+    user: AbstractBaseUser, name: str, *, expires: datetime | None = None, by: ApiToken | None = None
+) -> tuple[ApiToken, str]:
+    """A new token and its text, which cannot be had again. `by`: the token with which it is asked for."""
+    if expires is not None and expires <= datetime.now(UTC):
+        raise Invalid("expired", "The token would have expired already.", "expires")
+    if by is not None and by.expires is not None and (expires is None or expires > by.expires):
+        raise Forbidden("outlives", "A token cannot make one that lives longer than itself.", "expires")
+    key, salt, secret = secrets.token_hex(8), secrets.token_hex(16), secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        key=key, salt=salt, digest=hash_secret(salt, secret), name=name, user=user, expires=expires
+    )
+    return token, f"nad_{key}.{secret}"
+
+
+def recognise(text: str) -> ApiToken:
+    """The token, with its user; `BadToken` when it opens nothing."""
+    match = TEXT.match(text)
+    token = match and ApiToken.objects.select_related("user").filter(key=match[1]).first()
+    if not match or not token or not token.fits(match[2]):
+        raise BadToken("The token is not known here; sign in again.")
+    now = datetime.now(UTC)
+    if token.expired(now):
+        raise BadToken("The token has expired; sign in again.")
+    if not token.user.is_active:
+        raise BadToken("The account of the token is closed.")
+    if token.last_used is None or now - token.last_used >= RESOLUTION:
+        ApiToken.objects.filter(pk=token.pk).update(last_used=now)
+    return token

@@ -1,0 +1,62 @@
+"""How WebSockets sign in: like REST requests, and a session only from our own pages."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.auth import AuthMiddlewareStack
+from channels.db import database_sync_to_async
+from django.contrib.auth.models import User
+
+from apps.accounts.authentication import SCHEME
+from apps.accounts.local import is_local
+from apps.accounts.roles import local_administrator
+from apps.accounts.tokens import BadToken, recognise
+
+Scope = dict[str, Any]
+Application = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    return {name.lower(): value for name, value in scope["headers"]}
+
+
+def same_origin(scope: Scope) -> bool:
+    """Whether the page that opens the socket came from the host that it opens it to.
+
+    Browsers send cookies with a socket that any page opens; its Origin is what tells our pages from others.
+    """
+    headers = _headers(scope)
+    origin = headers.get(b"origin")
+    return origin is None or urlsplit(origin).netloc.lower() == headers.get(b"host", b"").lower()
+
+
+@database_sync_to_async
+def _user_without_session(scope: Scope) -> User | None:
+    authorization = _headers(scope).get(b"authorization", b"").decode("latin-1")
+    if not authorization:
+        return local_administrator() if is_local(scope) else None
+    scheme, _, text = authorization.partition(" ")
+    if scheme.lower() != SCHEME.lower():
+        return None
+    try:
+        return recognise(text.strip()).user
+    except BadToken:
+        return None
+
+
+class Authenticated:
+    """Gives `inner` a scope with `user`; without one it is an anonymous or missing user."""
+
+    def __init__(self, inner: Application) -> None:
+        self.inner = inner
+        self.with_session = AuthMiddlewareStack(inner)
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        user = await _user_without_session(scope)
+        if user is not None:
+            await self.inner({**scope, "user": user}, receive, send)
+        elif b"authorization" not in _headers(scope) and same_origin(scope):
+            await self.with_session(scope, receive, send)
+        else:
+            await self.inner({**scope, "user": None}, receive, send)

@@ -1,0 +1,61 @@
+"""From a request to a change and its answer: done, refused, or accepted and still on its way."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from django.db import models
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.representations import OperationOut
+from apps.common.errors import Conflict, Unavailable
+from apps.delivery.changes import Change, carry_out
+from apps.delivery.models import Operation
+from apps.hosts.models import Host
+
+M = TypeVar("M", bound=models.Model)
+
+
+@dataclass(frozen=True)
+class Preference:
+    """The Prefer header (RFC 7240): how long the caller wants to wait."""
+
+    respond_async: bool
+    insists: bool
+
+    @classmethod
+    def read(cls, request: Request) -> "Preference":
+        words = {word.split("=")[0].strip().lower() for word in request.headers.get("Prefer", "").split(",")}
+        return cls(respond_async="respond-async" in words, insists="wait" in words)
+
+
+def change(
+    request: Request,
+    host: Host,
+    action: str,
+    work: Callable[[Host], M],
+    *,
+    detail: Mapping[str, Any],
+    show: Callable[[M], Any],
+    code: int = status.HTTP_200_OK,
+) -> Response:
+    """Carry `work` out and answer with what `show` makes of its subject, once the host has applied it."""
+    preference = Preference.read(request)
+    subject, operation = carry_out(
+        Change(actor=request.user, action=action, detail=detail),
+        host,
+        work,
+        wait=not preference.respond_async,
+    )
+    if operation.outcome == Operation.Outcome.FAILED:
+        raise Conflict("host_failed", operation.message or f"Host {host.name} could not do it.")
+    if operation.outcome == Operation.Outcome.DONE:
+        return Response(show(cast(M, subject)), status=code)
+    if preference.insists and not preference.respond_async:
+        raise Unavailable(
+            "host_silent",
+            f"Host {host.name} has not answered in time; the change is recorded and happens when it is back.",
+        )
+    return Response({"operation": OperationOut(operation).data}, status=status.HTTP_202_ACCEPTED)

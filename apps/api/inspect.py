@@ -1,0 +1,150 @@
+"""Networks and containers as `docker inspect` prints them (Docker Engine API 1.51): same keys, same order.
+
+One difference is meant: a container's Name has no leading slash.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from apps.api.representations import reserved_in
+from apps.containers.models import Container
+from apps.delivery.rows import dns_names
+from apps.ipam.models import Subnet
+from apps.networks.models import Endpoint, Network
+from apps.networks.selectors import attached, subnets_of
+
+RUNNING = {Container.State.RUNNING, Container.State.STOPPING}
+STATUS = {
+    Container.State.STARTING: "created",
+    Container.State.STOPPING: "running",
+    Container.State.FAILED: "exited",
+}
+"""Our states for which Docker has no word."""
+NEVER = "0001-01-01T00:00:00Z"
+
+
+def describe_network(network: Network, *, everything: bool = False) -> dict[str, Any]:
+    """Running containers only, as Docker does it; `everything` shows the others too."""
+    endpoints = attached(Endpoint.objects.filter(network=network))
+    if not everything:
+        endpoints = endpoints.filter(container__state__in=RUNNING)
+    subnets = subnets_of([network.pk])[network.pk]
+    reserved = reserved_in(subnets)
+    return {
+        "Name": network.name,
+        "Id": network.pk,
+        "Created": _time(network.created),
+        "Scope": network.scope,
+        "Driver": network.driver,
+        "EnableIPv4": True,
+        "EnableIPv6": network.enable_ipv6,
+        "IPAM": {
+            "Driver": "default",
+            "Options": {},
+            "Config": [_describe_subnet(subnet, reserved.get(subnet.pk)) for subnet in subnets],
+        },
+        "Internal": network.internal,
+        "Attachable": False,
+        "Ingress": False,
+        "ConfigFrom": {"Network": ""},
+        "ConfigOnly": False,
+        "Containers": {endpoint.container_id: _describe_member(endpoint) for endpoint in endpoints},
+        "Options": network.options,
+        "Labels": network.labels,
+    }
+
+
+def _describe_subnet(subnet: Subnet, reserved: dict[str, str] | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {"Subnet": subnet.cidr}
+    if subnet.range_cidr:
+        shown["IPRange"] = subnet.range_cidr
+    if subnet.gateway:
+        shown["Gateway"] = subnet.gateway
+    if reserved:
+        shown["AuxiliaryAddresses"] = reserved
+    return shown
+
+
+def _describe_member(endpoint: Endpoint) -> dict[str, str]:
+    return {
+        "Name": endpoint.container.name,
+        "EndpointID": endpoint.pk,
+        "MacAddress": endpoint.mac,
+        "IPv4Address": f"{endpoint.ipv4}/{endpoint.ipv4_prefix}" if endpoint.ipv4 else "",
+        "IPv6Address": f"{endpoint.ipv6}/{endpoint.ipv6_prefix}" if endpoint.ipv6 else "",
+    }
+
+
+def describe_container(container: Container) -> dict[str, Any]:
+    endpoints = list(attached(Endpoint.objects.filter(container=container)))
+    running = container.state in RUNNING
+    gateways = _gateways(endpoints)
+    return {
+        "Id": container.pk,
+        "Created": _time(container.created),
+        "State": {
+            "Status": STATUS.get(Container.State(container.state), container.state),
+            "Running": running,
+            "Pid": 0,
+            "ExitCode": container.exit_code or 0,
+            "Error": container.error or container.exit_message,
+            "StartedAt": _time(container.started),
+            "FinishedAt": _time(container.finished),
+        },
+        "Name": container.name,
+        "HostConfig": {"NetworkMode": endpoints[0].network.name if endpoints else "none"},
+        "Config": {
+            "Hostname": container.hostname,
+            "Env": [f"{name}={value}" for name, value in container.env.items()],
+            "Cmd": container.command or None,
+            "Labels": container.labels,
+        },
+        "NetworkSettings": {
+            "SandboxKey": f"/run/netns/{container.name}" if running and not container.host_network else "",
+            "Networks": {
+                endpoint.network.name: _describe_attachment(endpoint, gateways if running else None)
+                for endpoint in endpoints
+            },
+        },
+    }
+
+
+def _gateways(endpoints: list[Endpoint]) -> dict[tuple[str, int], str]:
+    """Gateway by network and family; networks without a way out have none."""
+    outward = [endpoint.network_id for endpoint in endpoints if not endpoint.network.internal]
+    return {
+        (network, subnet.family): subnet.gateway or ""
+        for network, subnets in subnets_of(outward).items()
+        for subnet in subnets
+    }
+
+
+def _describe_attachment(endpoint: Endpoint, gateways: dict[tuple[str, int], str] | None) -> dict[str, Any]:
+    """`gateways` is None for a container that does not run: what it would have is not shown."""
+    wanted = {}
+    if endpoint.requested_ipv4:
+        wanted["IPv4Address"] = endpoint.ipv4
+    if endpoint.requested_ipv6:
+        wanted["IPv6Address"] = endpoint.ipv6
+    up = gateways is not None
+    offered = gateways or {}
+    return {
+        "IPAMConfig": wanted or None,
+        "Links": [str(link) for link in endpoint.links.all()] or None,
+        "Aliases": [alias.name for alias in endpoint.aliases.all()] or None,
+        "MacAddress": endpoint.mac if up else "",
+        "GwPriority": endpoint.priority,
+        "NetworkID": endpoint.network_id,
+        "EndpointID": endpoint.pk if up else "",
+        "Gateway": offered.get((endpoint.network_id, 4), "") if endpoint.ipv4 else "",
+        "IPAddress": endpoint.ipv4 or "" if up else "",
+        "IPPrefixLen": endpoint.ipv4_prefix if up else 0,
+        "IPv6Gateway": offered.get((endpoint.network_id, 6), "") if endpoint.ipv6 else "",
+        "GlobalIPv6Address": endpoint.ipv6 or "" if up else "",
+        "GlobalIPv6PrefixLen": endpoint.ipv6_prefix if up else 0,
+        "DNSNames": list(dns_names(endpoint)) or None,
+    }
+
+
+def _time(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else NEVER

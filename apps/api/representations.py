@@ -1,0 +1,266 @@
+"""What REST shows of hosts, networks, containers and their history; the schema is made from these too."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.accounts.models import ApiToken
+from apps.accounts.roles import Role
+from apps.containers.models import Container
+from apps.delivery.models import Operation
+from apps.delivery.rows import dns_names
+from apps.hosts.models import Host
+from apps.ipam.models import Address, Pool, Subnet
+from apps.ipam.services import utilisations
+from apps.networks.models import Driver, Endpoint, Network
+
+STATES = ["active", "pending", "removing", "failed"]
+
+
+def state_of(row: Network | Endpoint) -> str:
+    """Where the host is with it."""
+    if row.removing:
+        return "removing"
+    if row.error:
+        return "failed"
+    return "active" if row.applied else "pending"
+
+
+class Ref(serializers.Serializer[Any]):
+    id = serializers.CharField(source="pk")
+    name = serializers.CharField()
+
+
+class HostOut(serializers.ModelSerializer[Host]):
+    class Meta:
+        model = Host
+        fields = [
+            "id",
+            "name",
+            "advertise",
+            "created",
+            "revision",
+            "acked_revision",
+            "last_seen",
+            "version",
+            "kernel",
+            "routes",
+            "nameservers",
+            "problems",
+        ]
+
+    routes = serializers.ListField(child=serializers.CharField())
+    nameservers = serializers.ListField(child=serializers.CharField())
+    problems = serializers.ListField(child=serializers.CharField())
+
+
+class SubnetUse(serializers.Serializer[Subnet]):
+    """A subnet of a network; `free` is what automatic choice can still give."""
+
+    subnet = serializers.CharField(source="cidr")
+    gateway = serializers.CharField(allow_null=True)
+    ip_range = serializers.CharField(source="range_cidr", allow_null=True)
+    aux_addresses = serializers.SerializerMethodField()
+    size = serializers.SerializerMethodField()
+    used = serializers.SerializerMethodField()
+    free = serializers.SerializerMethodField()
+
+    def get_aux_addresses(self, subnet: Subnet) -> dict[str, str]:
+        found: dict[str, str] = self.context["reserved"].get(subnet.pk, {})
+        return found
+
+    def get_size(self, subnet: Subnet) -> int:
+        return int(self.context["use"][subnet.pk].size)
+
+    def get_used(self, subnet: Subnet) -> int:
+        return int(self.context["use"][subnet.pk].used)
+
+    def get_free(self, subnet: Subnet) -> int:
+        return int(self.context["use"][subnet.pk].free_dynamic)
+
+
+def reserved_in(subnets: Iterable[Subnet]) -> dict[int, dict[str, str]]:
+    """The auxiliary addresses by subnet, name to address; one query."""
+    found: dict[int, dict[str, str]] = {}
+    rows = Address.objects.filter(subnet__in=list(subnets), purpose=Address.Purpose.RESERVED)
+    for subnet, name, text in rows.values_list("subnet", "name", "text"):
+        found.setdefault(subnet, {})[name] = text
+    return found
+
+
+def show_use(subnets: Sequence[Subnet]) -> list[dict[str, Any]]:
+    context = {"reserved": reserved_in(subnets), "use": utilisations(subnets)}
+    return [dict(shown) for shown in SubnetUse(subnets, many=True, context=context).data]
+
+
+class SubnetOut(SubnetUse):
+    id = serializers.IntegerField(source="pk")
+    host = serializers.SerializerMethodField()
+    network = serializers.SerializerMethodField()
+
+    def get_host(self, subnet: Subnet) -> str | None:
+        network = self.context["networks"].get(subnet.holder)
+        return network.host.name if network else None
+
+    @extend_schema_field(Ref(allow_null=True))
+    def get_network(self, subnet: Subnet) -> dict[str, str] | None:
+        network = self.context["networks"].get(subnet.holder)
+        return {"id": network.pk, "name": network.name} if network else None
+
+
+class NetworkOut(serializers.Serializer[Network]):
+    """`context["subnets"]` holds what `show_use` gave, by network."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    host = serializers.CharField(source="host.name")
+    driver = serializers.ChoiceField(choices=Driver.choices)
+    scope = serializers.CharField()
+    predefined = serializers.BooleanField()
+    internal = serializers.BooleanField()
+    enable_ipv6 = serializers.BooleanField()
+    options = serializers.DictField(child=serializers.CharField())
+    labels = serializers.DictField(child=serializers.CharField())
+    created = serializers.DateTimeField()
+    state = serializers.SerializerMethodField()
+    error = serializers.CharField()
+    subnets = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ChoiceField(choices=STATES))
+    def get_state(self, network: Network) -> str:
+        return state_of(network)
+
+    @extend_schema_field(SubnetUse(many=True))
+    def get_subnets(self, network: Network) -> list[dict[str, Any]]:
+        shown: list[dict[str, Any]] = self.context["subnets"][network.pk]
+        return shown
+
+
+class EndpointOut(serializers.Serializer[Endpoint]):
+    id = serializers.CharField()
+    host = serializers.CharField(source="host.name")
+    network = Ref()
+    container = Ref()
+    interface = serializers.CharField()
+    mac_address = serializers.CharField(source="mac")
+    ipv4_address = serializers.CharField(source="ipv4", allow_null=True)
+    ipv4_prefix = serializers.IntegerField()
+    ipv6_address = serializers.CharField(source="ipv6", allow_null=True)
+    ipv6_prefix = serializers.IntegerField()
+    aliases = serializers.SerializerMethodField()
+    links = serializers.SerializerMethodField()
+    dns_names = serializers.SerializerMethodField()
+    gateway_priority = serializers.IntegerField(source="priority")
+    state = serializers.SerializerMethodField()
+    error = serializers.CharField()
+    created = serializers.DateTimeField()
+
+    def get_aliases(self, endpoint: Endpoint) -> list[str]:
+        return [alias.name for alias in endpoint.aliases.all()]
+
+    def get_links(self, endpoint: Endpoint) -> list[str]:
+        return [str(link) for link in endpoint.links.all()]
+
+    def get_dns_names(self, endpoint: Endpoint) -> list[str]:
+        return list(dns_names(endpoint))
+
+    @extend_schema_field(serializers.ChoiceField(choices=STATES))
+    def get_state(self, endpoint: Endpoint) -> str:
+        return state_of(endpoint)
+
+
+class ContainerOut(serializers.Serializer[Container]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    host = serializers.CharField(source="host.name")
+    hostname = serializers.CharField()
+    state = serializers.ChoiceField(choices=Container.State.choices)
+    wanted = serializers.ChoiceField(choices=Container.Wanted.choices)
+    exit_code = serializers.IntegerField(allow_null=True)
+    exit_message = serializers.CharField()
+    error = serializers.CharField()
+    command = serializers.ListField(child=serializers.CharField())
+    env = serializers.DictField(child=serializers.CharField())
+    labels = serializers.DictField(child=serializers.CharField())
+    created = serializers.DateTimeField()
+    started = serializers.DateTimeField(allow_null=True)
+    finished = serializers.DateTimeField(allow_null=True)
+    stop_timeout = serializers.FloatField()
+    host_network = serializers.BooleanField()
+    endpoints = EndpointOut(many=True)
+
+
+class OperationOut(serializers.Serializer[Operation]):
+    id = serializers.CharField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField(source="actor_name")
+    action = serializers.CharField()
+    subject = serializers.CharField()
+    subject_id = serializers.CharField()
+    subject_name = serializers.CharField()
+    detail = serializers.DictField()
+    host = serializers.CharField(source="host.name", allow_null=True, default=None)
+    outcome = serializers.ChoiceField(choices=Operation.Outcome.choices)
+    message = serializers.CharField()
+    finished = serializers.DateTimeField(allow_null=True)
+
+
+class PoolOut(serializers.ModelSerializer[Pool]):
+    class Meta:
+        model = Pool
+        fields = ["id", "name", "space", "base", "size", "position"]
+
+
+class TokenOut(serializers.ModelSerializer[ApiToken]):
+    class Meta:
+        model = ApiToken
+        fields = ["id", "name", "key", "created", "expires", "last_used"]
+
+
+class NewToken(TokenOut):
+    """With the text that is shown this once."""
+
+    token = serializers.SerializerMethodField()
+
+    class Meta(TokenOut.Meta):
+        fields = [*TokenOut.Meta.fields, "token"]
+
+    def get_token(self, token: ApiToken) -> str:
+        return str(self.context["text"])
+
+
+class Me(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    role = serializers.ChoiceField(choices=[role.value for role in Role])
+
+
+class Accepted(serializers.Serializer[Any]):
+    """The change is recorded and will happen; the host has not answered yet."""
+
+    operation = OperationOut()
+
+
+class Removed(serializers.Serializer[Any]):
+    removed = serializers.ListField(child=serializers.CharField())
+
+
+class LogText(serializers.Serializer[Any]):
+    text = serializers.CharField()
+
+
+class ExecResult(serializers.Serializer[Any]):
+    exit_code = serializers.IntegerField()
+    output = serializers.CharField()
+    truncated = serializers.BooleanField()
+
+
+class Fault(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="A stable word for programs.")
+    message = serializers.CharField(help_text="One sentence: what is wrong, and what to do.")
+    field = serializers.CharField(allow_null=True, help_text="The input to blame.")
+
+
+class Error(Fault):
+    errors = Fault(many=True, required=False, help_text="When several inputs are to blame.")

@@ -1,0 +1,66 @@
+"""The OpenAPI description: what every operation can answer besides its success."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework.permissions import AllowAny
+
+from apps.api.representations import Accepted, Error
+
+REFUSALS = {
+    "400": "The input is wrong.",
+    "401": "Nobody is signed in.",
+    "403": "The role does not allow it, or the rules never do.",
+    "404": "There is no such object.",
+    "409": "The present state forbids it, or the host could not do it.",
+    "503": "The host does not answer.",
+}
+SYNCHRONOUS = {"pools", "tokens", "exec"}
+"""Changes that need no host's state, so that there is nothing to wait for."""
+
+
+class Schema(AutoSchema):
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        # A session, or a token. Over the Unix socket neither is needed, for which OpenAPI has no word.
+        return [] if self.view.permission_classes == [AllowAny] else [{"token": []}, {"session": []}]
+
+    def get_override_parameters(self) -> list[Any]:
+        if not self._changes_a_host():
+            return []
+        return [
+            OpenApiParameter(
+                "Prefer",
+                str,
+                OpenApiParameter.HEADER,
+                enum=["respond-async", "wait"],
+                description="respond-async: answer at once; wait: 503 instead of 202 when the host is silent.",
+            )
+        ]
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        # Here and not in get_response_serializers, which @extend_schema replaces.
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        answers = {code: OpenApiResponse(Error, description=REFUSALS[code]) for code in self._refusals()}
+        if self._changes_a_host():
+            answers["202"] = OpenApiResponse(Accepted, description="Recorded; the host has not answered yet.")
+        for code, answer in answers.items():
+            bodies[code] = self._get_response_for_code(answer, code, direction=direction)
+        return dict(sorted(bodies.items()))
+
+    def _get_serializer_name(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> str:
+        return str(super()._get_serializer_name(serializer, direction, bypass_extensions)).removesuffix("Out")
+
+    def _changes_a_host(self) -> bool:
+        words = self.path.strip("/").split("/")
+        return self.method in ("POST", "DELETE") and not SYNCHRONOUS.intersection(words)
+
+    def _refusals(self) -> list[str]:
+        codes = ["400", "401"]
+        if "{id}" in self.path or self.method == "POST":
+            codes.append("404")
+        if self.method != "GET":
+            codes += ["403", "409"]
+        if self.method != "GET" or self.path.rstrip("/").endswith("logs"):
+            codes += ["409", "503"]
+        return sorted(set(codes))

@@ -1,0 +1,28 @@
+"""/api/v1/"""
+
+from django.urls import re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from apps.api.views.accounts import MeView, TokenView
+from apps.api.views.containers import ContainerView
+from apps.api.views.networks import NetworkView
+from apps.api.views.records import EndpointView, HostView, OperationView, PoolView, SubnetView
+
+router = SimpleRouter()
+router.trailing_slash = "/?"
+router.register("hosts", HostView, basename="host")
+router.register("networks", NetworkView, basename="network")
+router.register("containers", ContainerView, basename="container")
+router.register("endpoints", EndpointView, basename="endpoint")
+router.register("subnets", SubnetView, basename="subnet")
+router.register("pools", PoolView, basename="pool")
+router.register("operations", OperationView, basename="operation")
+router.register("tokens", TokenView, basename="token")
+
+urlpatterns = [
+    *router.urls,
+    re_path("^me/?$", MeView.as_view(), name="me"),
+    re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path("^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+]

@@ -1,0 +1,54 @@
+"""/tokens/ and /me/"""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.models import ApiToken
+from apps.accounts.roles import role_of
+from apps.accounts.tokens import issue
+from apps.api import filters, requests
+from apps.api.representations import Me, NewToken, TokenOut
+from apps.api.views.base import Resource, read
+from apps.common.errors import NotFound
+
+
+class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
+    """One's own tokens."""
+
+    serializer_class = TokenOut
+    filterset_class = filters.Tokens
+    lookup_value_regex = "[0-9]{1,18}"
+    queryset = ApiToken.objects.none()
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.filter(user=self.request.user)
+
+    @extend_schema(request=requests.TokenCreate, responses={201: NewToken})
+    def create(self, request: Request) -> Response:
+        """Make a token; its text is in this answer and nowhere else."""
+        given = read(requests.TokenCreate, request)
+        by = request.auth if isinstance(request.auth, ApiToken) else None
+        token, text = issue(request.user, given["name"], expires=given["expires"], by=by)
+        return Response(NewToken(token, context={"text": text}).data, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Take a token back."""
+        token = self.get_queryset().filter(pk=int(self.term)).first()
+        if token is None:
+            raise NotFound("token_not_found", f"You have no token {self.term}.", "token")
+        token.delete()
+        return Response(status=204)
+
+
+class MeView(APIView):
+    """Who one is here."""
+
+    @extend_schema(responses=Me)
+    def get(self, request: Request) -> Response:
+        """Name and role of the caller."""
+        return Response({"name": request.user.get_username(), "role": role_of(request.user)})

@@ -1,0 +1,58 @@
+"""What all resources share."""
+
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import models
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers, viewsets
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from apps.api.texts import check_text
+from apps.hosts import services as hosts
+from apps.hosts.models import Host
+
+M = TypeVar("M", bound=models.Model)
+HOST = OpenApiParameter("host", OpenApiTypes.STR, description="Name of the host, where names may repeat.")
+LABEL = OpenApiParameter("label", OpenApiTypes.STR, many=True, description="key or key=value; all must fit.")
+
+
+class Resource(viewsets.GenericViewSet[M]):
+    """Objects are addressed by id, unique beginning of an id, or name: {id}."""
+
+    lookup_field = "pk"
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[^/]+"
+
+    @property
+    def term(self) -> str:
+        """How the object was addressed."""
+        return storable("id", str(self.kwargs["id"]))
+
+
+def read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The body, with defaults filled in; ValidationError for a wrong shape."""
+    given = serializer(data=request.data if request.data is not None else {})
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+def storable(name: str, text: str) -> str:
+    problem = check_text(text)
+    if problem:
+        raise ValidationError({name: [f"The text {problem}."]})
+    return text
+
+
+def narrowing_host(request: Request) -> Host | None:
+    """The host in ?host=; None: all."""
+    name = request.query_params.get("host")
+    return hosts.find(storable("host", name), "") if name else None
+
+
+def chosen_host(request: Request, name: str | None) -> Host:
+    """The host on which something is made: as the body or ?host= says, else the server's own."""
+    wanted = name or request.query_params.get("host") or None
+    return hosts.find(storable("host", wanted) if wanted else None, settings.ENVIRONMENT.host_name)

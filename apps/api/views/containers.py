@@ -1,0 +1,211 @@
+"""/containers/"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Prefetch, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api import filters, requests
+from apps.api.changes import change
+from apps.api.inspect import describe_container
+from apps.api.representations import ContainerOut, ExecResult, LogText
+from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read
+from apps.api.views.networks import read_wish
+from apps.containers.models import Container
+from apps.delivery.changes import Change, record
+from apps.delivery.questions import ask
+from apps.hosts.models import Host
+from apps.networks.models import Endpoint, Network
+from apps.networks.selectors import attached, find_container, find_network
+from apps.networks.services import lifecycle
+from apps.networks.services.endpoints import Wish
+
+TAIL = 100_000
+"""Lines of a log that may be asked for."""
+MARGIN = 5.0
+"""Seconds that a host gets beyond the time that a command may take."""
+
+
+def with_endpoints() -> QuerySet[Container]:
+    """Containers with all that is shown of them; a constant number of queries."""
+    return Container.objects.select_related("host").prefetch_related(
+        Prefetch("endpoints", attached(Endpoint.objects.all()))
+    )
+
+
+def show_container(container: Container) -> Any:
+    return ContainerOut(with_endpoints().get(pk=container.pk)).data
+
+
+def exec_arguments(container: Container, command: list[str], env: Mapping[str, str]) -> dict[str, Any]:
+    """What a host needs to run a command in a container; Conflict when it does not run."""
+    lifecycle.refuse_stopped(container)
+    return {
+        "container": container.pk,
+        "sandbox": "" if container.host_network else container.name,
+        "hostname": container.hostname,
+        "command": command,
+        "env": {**container.env, **env},
+    }
+
+
+class ContainerView(Resource[Container]):
+    serializer_class = ContainerOut
+    filterset_class = filters.Containers
+
+    def get_queryset(self) -> QuerySet[Container]:
+        return with_endpoints()
+
+    def found(self) -> Container:
+        return find_container(self.term, narrowing_host(self.request))
+
+    @extend_schema(parameters=[LABEL])
+    def list(self, request: Request) -> Response:
+        """Containers, oldest first."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(ContainerOut(page or [], many=True).data)
+
+    @extend_schema(request=requests.ContainerCreate, responses={201: ContainerOut})
+    def create(self, request: Request) -> Response:
+        """Create a container, and start it if wanted; without networks it is on the default bridge."""
+        given = read(requests.ContainerCreate, request)
+        host = chosen_host(request, given["host"])
+        wishes = [(one["network"], read_wish(one)) for one in given["networks"] or []]
+        keys = ("name", "hostname", "command", "env", "labels", "stop_timeout", "start")
+        fields = {key: given[key] for key in keys}
+
+        def work(locked: Host) -> Container:
+            wanted: list[tuple[Network, Wish]] = [(find_network(term, locked), wish) for term, wish in wishes]
+            if not wanted:
+                wanted = [(find_network("bridge", locked), Wish())]
+            return lifecycle.create_container(locked, attachments=wanted, **fields)
+
+        # Values of variables are often secrets: the history keeps their names only.
+        detail = {**fields, "env": sorted(given["env"]), "networks": given["networks"]}
+        return change(request, host, "container.create", work, detail=detail, show=show_container, code=201)
+
+    @extend_schema(parameters=[HOST])
+    def retrieve(self, request: Request, id: str) -> Response:
+        """One container."""
+        return Response(show_container(self.found()))
+
+    @extend_schema(
+        parameters=[HOST, OpenApiParameter("force", OpenApiTypes.BOOL, description="Even if it runs.")],
+        responses={204: None},
+    )
+    def destroy(self, request: Request, id: str) -> Response:
+        """Remove a container with its endpoints."""
+        force = request.query_params.get("force", "").lower() in ("1", "true")
+
+        def work(locked: Host, container: Container) -> Container:
+            return lifecycle.remove_container(locked, container, force=force)
+
+        return self._change("container.remove", work, {"force": force}, lambda _: None, code=204)
+
+    @extend_schema(parameters=[HOST], responses={200: OpenApiTypes.OBJECT})
+    @action(detail=True, methods=["get"])
+    def inspect(self, request: Request, id: str) -> Response:
+        """The container as `docker inspect` prints it, as far as it concerns networks."""
+        return Response(describe_container(self.found()))
+
+    @extend_schema(parameters=[HOST], request=None)
+    @action(detail=True, methods=["post"])
+    def start(self, request: Request, id: str) -> Response:
+        """Start a container, unless it runs."""
+        read(requests.Strict, request)
+        return self._change("container.start", lifecycle.start_container, {})
+
+    @extend_schema(parameters=[HOST], request=requests.Stop)
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, id: str) -> Response:
+        """Stop a container, unless it does not run; its addresses stay its own."""
+        given = read(requests.Stop, request)
+        return self._change(
+            "container.stop", lambda locked, found: lifecycle.stop_container(locked, found, **given), given
+        )
+
+    @extend_schema(parameters=[HOST], request=requests.Stop)
+    @action(detail=True, methods=["post"])
+    def restart(self, request: Request, id: str) -> Response:
+        """Stop a container and start it again."""
+        given = read(requests.Stop, request)
+        return self._change(
+            "container.restart",
+            lambda locked, found: lifecycle.restart_container(locked, found, **given),
+            given,
+        )
+
+    @extend_schema(parameters=[HOST], request=requests.Rename)
+    @action(detail=True, methods=["post"])
+    def rename(self, request: Request, id: str) -> Response:
+        """Give a container another name, on every network."""
+        given = read(requests.Rename, request)
+        return self._change(
+            "container.rename",
+            lambda locked, found: lifecycle.rename_container(locked, found, **given),
+            given,
+        )
+
+    @extend_schema(
+        parameters=[HOST, OpenApiParameter("tail", OpenApiTypes.INT, description="Only the last lines.")],
+        responses={200: LogText},
+    )
+    @action(detail=True, methods=["get"])
+    def logs(self, request: Request, id: str) -> Response:
+        """What the container's process has printed."""
+        container = self.found()
+        arguments = {"container": container.pk, "tail": read_tail(request.query_params.get("tail"))}
+        result = ask(container.host, "logs", arguments, settings.NETADMIN_ANSWER_TIMEOUT)
+        return Response({"text": str(result.get("text", ""))})
+
+    @extend_schema(parameters=[HOST], request=requests.Exec, responses={200: ExecResult})
+    @action(detail=True, methods=["post"])
+    def exec(self, request: Request, id: str) -> Response:
+        """Run one command in a running container and wait for its end."""
+        given = read(requests.Exec, request)
+        container = self.found()
+        arguments = exec_arguments(container, given["command"], given["env"])
+        record(
+            Change(actor=request.user, action="container.exec", detail={"command": given["command"]}),
+            container,
+            container.host,
+        )
+        timeout = given["timeout"]
+        result = ask(container.host, "run_once", {**arguments, "timeout": timeout}, timeout + MARGIN)
+        return Response({key: result.get(key) for key in ("exit_code", "output", "truncated")})
+
+    def _change(
+        self,
+        name: str,
+        work: Callable[[Host, Container], Container],
+        detail: Mapping[str, Any],
+        show: Callable[[Container], Any] = show_container,
+        *,
+        code: int = 200,
+    ) -> Response:
+        container = self.found()
+        return change(
+            self.request,
+            container.host,
+            name,
+            lambda locked: work(locked, find_container(container.pk, locked)),
+            detail=detail,
+            show=show,
+            code=code,
+        )
+
+
+def read_tail(text: str | None) -> int | None:
+    """How many of the last lines are wanted; None: all that are kept."""
+    if text is None or text == "all":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and int(text) <= TAIL):
+        raise ValidationError({"tail": [f"Give a number of lines up to {TAIL}, or all."]})
+    return int(text)

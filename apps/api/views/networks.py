@@ -1,0 +1,187 @@
+"""/networks/"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api import filters, requests
+from apps.api.changes import change
+from apps.api.inspect import describe_network
+from apps.api.representations import EndpointOut, NetworkOut, Removed, show_use
+from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read
+from apps.hosts.models import Host
+from apps.networks.models import Endpoint, Network
+from apps.networks.rules import ask_subnet, read_link
+from apps.networks.selectors import attached, find_container, find_network, subnets_of
+from apps.networks.services import endpoints as endpoint_services
+from apps.networks.services import networks as network_services
+
+
+def show_networks(networks: Iterable[Network]) -> list[dict[str, Any]]:
+    """Four queries whatever the number of networks."""
+    listed = list(networks)
+    by_network = subnets_of([network.pk for network in listed])
+    use = iter(show_use([subnet for subnets in by_network.values() for subnet in subnets]))
+    context = {"subnets": {pk: [next(use) for _ in subnets] for pk, subnets in by_network.items()}}
+    return [dict(shown) for shown in NetworkOut(listed, many=True, context=context).data]
+
+
+def show_network(network: Network) -> dict[str, Any]:
+    return show_networks([Network.objects.select_related("host").get(pk=network.pk)])[0]
+
+
+def show_endpoint(endpoint: Endpoint) -> Any:
+    return EndpointOut(attached(Endpoint.objects.filter(pk=endpoint.pk)).get()).data
+
+
+def read_wish(given: Mapping[str, Any]) -> endpoint_services.Wish:
+    """What `requests.Attachment` says, as the services want it."""
+    return endpoint_services.Wish(
+        ipv4=given["ipv4_address"],
+        ipv6=given["ipv6_address"],
+        mac=given["mac_address"],
+        aliases=given["aliases"],
+        links=[read_link(link) for link in given["links"]],
+        priority=given["gateway_priority"],
+    )
+
+
+def read_label_filters(given: Iterable[str]) -> dict[str, str | None]:
+    """`key` or `key=value`, as the value that the key must have; None: any."""
+    return {key: value if equals else None for key, equals, value in (text.partition("=") for text in given)}
+
+
+class NetworkView(Resource[Network]):
+    serializer_class = NetworkOut
+    filterset_class = filters.Networks
+
+    def get_queryset(self) -> QuerySet[Network]:
+        return Network.objects.select_related("host")
+
+    def found(self) -> Network:
+        return find_network(self.term, narrowing_host(self.request))
+
+    @extend_schema(parameters=[LABEL])
+    def list(self, request: Request) -> Response:
+        """Networks, oldest first."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(show_networks(page or []))
+
+    @extend_schema(request=requests.NetworkCreate, responses={201: NetworkOut})
+    def create(self, request: Request) -> Response:
+        """Create a network; a subnet that is not given is chosen."""
+        given = read(requests.NetworkCreate, request)
+        wanted = [
+            ask_subnet(one["subnet"], one["gateway"], one["ip_range"], one["aux_addresses"])
+            for one in given["subnets"]
+        ]
+        fields = {
+            key: given[key] for key in ("name", "driver", "internal", "enable_ipv6", "options", "labels")
+        }
+        host = chosen_host(request, given["host"])
+        return change(
+            request,
+            host,
+            "network.create",
+            lambda locked: network_services.create_network(locked, subnets=wanted, **fields),
+            detail={**fields, "subnets": given["subnets"]},
+            show=show_network,
+            code=201,
+        )
+
+    @extend_schema(parameters=[HOST])
+    def retrieve(self, request: Request, id: str) -> Response:
+        """One network."""
+        return Response(show_network(self.found()))
+
+    @extend_schema(parameters=[HOST], responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Remove a network that no running container is on."""
+        network = self.found()
+        return change(
+            request,
+            network.host,
+            "network.remove",
+            lambda locked: network_services.remove_network(locked, find_network(network.pk, locked)),
+            detail={},
+            show=lambda _: None,
+            code=204,
+        )
+
+    @extend_schema(
+        parameters=[
+            HOST,
+            OpenApiParameter("all", OpenApiTypes.BOOL, description="Show containers that do not run, too."),
+        ],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    @action(detail=True, methods=["get"])
+    def inspect(self, request: Request, id: str) -> Response:
+        """The network as `docker network inspect` prints it."""
+        network = self.found()
+        everything = request.query_params.get("all", "").lower() in ("1", "true")
+        return Response(describe_network(network, everything=everything))
+
+    @extend_schema(parameters=[HOST], request=requests.Connect, responses={201: EndpointOut})
+    @action(detail=True, methods=["post"])
+    def connect(self, request: Request, id: str) -> Response:
+        """Attach a container: at once when it runs, at its next start when it does not."""
+        given = read(requests.Connect, request)
+        network = self.found()
+        container = find_container(given["container"], network.host)
+        wish = read_wish(given)
+
+        def work(locked: Host) -> Endpoint:
+            return endpoint_services.connect(
+                locked, find_network(network.pk, locked), find_container(container.pk, locked), wish
+            )
+
+        detail = {key: value for key, value in given.items() if value} | {"network": network.name}
+        return change(
+            request, network.host, "endpoint.connect", work, detail=detail, show=show_endpoint, code=201
+        )
+
+    @extend_schema(parameters=[HOST], request=requests.Disconnect, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def disconnect(self, request: Request, id: str) -> Response:
+        """Detach a container. By force also one that is not known any more, or whose removal is stuck."""
+        given = read(requests.Disconnect, request)
+        network = self.found()
+
+        detail = {**given, "network": network.name}
+
+        def work(locked: Host) -> Endpoint | Network:
+            current = find_network(network.pk, locked)
+            if not given["force"]:
+                container = find_container(given["container"], locked)
+                return endpoint_services.disconnect(locked, current, container)
+            endpoint = endpoint_services.disconnect_by_force(locked, current, given["container"])
+            detail["forgotten"] = endpoint is None
+            return endpoint or current
+
+        return change(
+            request, network.host, "endpoint.disconnect", work, detail=detail, show=lambda _: None, code=204
+        )
+
+    @extend_schema(request=requests.Prune, responses={200: Removed})
+    @action(detail=False, methods=["post"], filterset_class=None)
+    def prune(self, request: Request) -> Response:
+        """Remove every network of a host that no container is on."""
+        given = read(requests.Prune, request)
+        labels = read_label_filters(given["labels"])
+        detail: dict[str, Any] = {"labels": given["labels"], "removed": []}
+
+        def work(locked: Host) -> Host:
+            detail["removed"] = [n.name for n in network_services.prune_networks(locked, labels=labels)]
+            return locked
+
+        host = chosen_host(request, given["host"])
+        return change(
+            request, host, "network.prune", work, detail=detail, show=lambda _: {"removed": detail["removed"]}
+        )

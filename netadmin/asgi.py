@@ -1,0 +1,23 @@
+"""The web server's application: HTTP for Django, WebSockets for Channels."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
+http = get_asgi_application()
+
+# What follows needs the apps that the line above has loaded.
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.urls import path  # noqa: E402
+
+from apps.accounts.websockets import Authenticated  # noqa: E402
+from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
+from apps.events.consumers import EventsConsumer  # noqa: E402
+
+websocket_urlpatterns = [
+    path("ws/events/", EventsConsumer.as_asgi()),
+    path("ws/containers/<str:id>/exec/", ExecConsumer.as_asgi()),
+    path("ws/containers/<str:id>/logs/", LogsConsumer.as_asgi()),
+]
+application = ProtocolTypeRouter({"http": http, "websocket": Authenticated(URLRouter(websocket_urlpatterns))})
