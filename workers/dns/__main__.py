@@ -5,6 +5,7 @@ import asyncio
 import logging
 import resource
 import signal
+import socket
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -40,21 +41,29 @@ async def _run(control: Path, memory: Path, resolv_conf: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     door = open_control(control)
-    service = Service(Memory(memory), Resolver(Forwarder(resolv_conf), Counters()))
     try:
-        await service.recall()
-        server = await Control(service).serve(door)
-        tending = asyncio.create_task(service.tend())
-        stopping = asyncio.create_task(stop.wait())
-        # `tend` ends only by an error, and then the process shall end with it and be started anew.
-        await asyncio.wait((tending, stopping), return_when=asyncio.FIRST_COMPLETED)
-        server.close()
-        if tending.done():
-            await tending
-        tending.cancel()
+        service = Service(Memory(memory), Resolver(Forwarder(resolv_conf), Counters()))
+        try:
+            await _serve(service, door, stop)
+        finally:
+            await service.close()
     finally:
+        door.close()
         control.unlink(missing_ok=True)
-        await service.close()
+
+
+async def _serve(service: Service, door: socket.socket, stop: asyncio.Event) -> None:
+    """Answer from memory, then also do as we are told, until `stop` is set."""
+    await service.recall()
+    server = await Control(service).serve(door)
+    tending = asyncio.create_task(service.tend())
+    stopping = asyncio.create_task(stop.wait())
+    # `tend` ends only by an error, and then the process shall end with it and be started anew.
+    await asyncio.wait((tending, stopping), return_when=asyncio.FIRST_COMPLETED)
+    server.close()
+    if tending.done():
+        await tending
+    tending.cancel()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -94,7 +94,12 @@ class Control:
         if scope is None:
             raise RequestError(f"No view of container {request.view} is known; start the container.")
         packet = _question(request.name, request.type)
-        query = wire.read(packet)
+        try:
+            query = wire.read(packet)
+        except wire.Unanswered:
+            raise RequestError(
+                f"Questions of type {request.type} are refused here; ask for A or AAAA."
+            ) from None
         answer = scope.resolve(query.labels, query.type)
         if answer is None:
             return await self._explain_forward(scope, packet, query)

@@ -58,7 +58,8 @@ class Memory:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path)
+    # Waiting for whoever else has the file open would keep every name waiting.
+    connection = sqlite3.connect(path, timeout=0.1)
     try:
         os.chmod(path, 0o600)
         # A change must survive our own death, not the machine's: after that the sandboxes are gone as well.

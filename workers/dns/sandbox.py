@@ -2,8 +2,10 @@
 
 import ctypes
 import errno
+import fcntl
 import os
 import socket
+import struct
 from dataclasses import dataclass
 
 NAMESPACES = "/run/netns"
@@ -11,7 +13,8 @@ ADDRESS = ("127.0.0.11", 53)
 BACKLOG = 64
 
 _CLONE_NEWNET = 0x40000000
-_IP_FREEBIND = 15
+_SIOCGIFFLAGS = 0x8913
+_IFF_UP = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Identity = tuple[int, int]
@@ -73,17 +76,28 @@ def _listen(identity: Identity) -> Doors:
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     doors = Doors(udp, tcp, identity)
     try:
+        _require_loopback(udp)
         # Connections of our predecessor in TIME_WAIT must not keep us from the port.
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for door in (udp, tcp):
-            # 127.0.0.11 is no local address before lo is up.
-            door.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
             door.bind(ADDRESS)
         tcp.listen(BACKLOG)
     except OSError:
         doors.close()
         raise
     return doors
+
+
+def _require_loopback(door: socket.socket) -> None:
+    """Raise ENETDOWN unless lo is up.
+
+    A namespace in which it never was has no table of local addresses, so the kernel takes 127.0.0.11 for a broadcast
+    address when it is bound, and later sends the replies from 127.0.0.1.
+    """
+    request = struct.pack("16sH14x", b"lo", 0)
+    (flags,) = struct.unpack_from("H", fcntl.ioctl(door, _SIOCGIFFLAGS, request), 16)
+    if not flags & _IFF_UP:
+        raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
 
 
 def _path(sandbox: str) -> str:
@@ -109,6 +123,8 @@ def _return(home: int) -> None:
 def _explain(sandbox: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Another program in sandbox {sandbox} holds port 53; stop it or move it to another port."
+    if error.errno == errno.ENETDOWN:
+        return f"The loopback of sandbox {sandbox} is down; bring it up: ip -n {sandbox} link set lo up."
     if error.errno == errno.EINVAL:
         return f"{NAMESPACES}/{sandbox} is no network namespace; remove it and start the container again."
     return f"127.0.0.11:53 cannot be opened in sandbox {sandbox} ({error.strerror}); start it again."
