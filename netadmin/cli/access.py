@@ -52,7 +52,7 @@ def token() -> None:
 def create(session: Session, name: str, expires: str | None) -> None:
     """Make a token and print it; it is shown only this once."""
     body = {"name": name} if expires is None else {"name": name, "expires": expires}
-    click.echo(session.client.post("tokens", body=body).body["secret"])
+    click.echo(session.client.post("tokens", body=body).body["token"])
 
 
 @token.command()

@@ -7,7 +7,6 @@ To the server: 0 stdin, 1 end of stdin, 2 window size. From it: 1 stdout, 2 stde
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import termios
@@ -15,7 +14,7 @@ import threading
 import time
 import tty
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -76,7 +75,7 @@ def copy_output(connection: ClientConnection) -> int | None:
         data = frame.encode() if isinstance(frame, str) else bytes(frame)
         kind, content = data[0], data[1:]
         if kind == EXIT:
-            return read_exit(json.loads(content)["code"])
+            return int(json.loads(content)["code"])
         if kind == ERROR:
             raise Failure(str(json.loads(content)["message"]))
         if kind in (STDOUT, STDERR):
@@ -84,11 +83,6 @@ def copy_output(connection: ClientConnection) -> int | None:
             stream.write(content)
             stream.flush()
     return None
-
-
-def read_exit(code: int) -> int:
-    """A process killed by signal N (told as -N) gives 128 + N, as in every shell."""
-    return 128 - code if code < 0 else code
 
 
 def run_command(
@@ -103,7 +97,7 @@ def run_command(
     params = [("command", word) for word in command]
     params += [("env", f"{key}={value}") for key, value in env.items()]
     if terminal:
-        size = shutil.get_terminal_size()
+        size = measure_window()
         params += [("tty", "1"), ("columns", str(size.columns)), ("rows", str(size.lines))]
     with open_socket(client, ("containers", container, "exec"), params) as connection:
         raw = interactive and terminal
@@ -112,6 +106,14 @@ def run_command(
     if code is None:
         raise Failure("The connection to the server was lost before the command ended.")
     return code
+
+
+def measure_window() -> os.terminal_size:
+    """The window as it is now; COLUMNS and LINES of the environment do not follow a change."""
+    for descriptor in (0, 1, 2):
+        with suppress(OSError):
+            return os.get_terminal_size(descriptor)
+    return os.terminal_size((80, 24))
 
 
 @contextmanager
@@ -147,8 +149,6 @@ class Forwarder:
     def __enter__(self) -> None:
         if self._terminal:
             self._before = signal.signal(signal.SIGWINCH, self._wake)
-        if self._stdin is None:
-            self._connection.send(bytes([END_OF_STDIN]))
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
@@ -166,6 +166,8 @@ class Forwarder:
     def _forward(self) -> None:
         watched = [self._wake_in] + ([] if self._stdin is None else [self._stdin])
         try:
+            if self._stdin is None:
+                self._connection.send(bytes([END_OF_STDIN]))
             while not self._done:
                 ready, _, _ = select.select(watched, [], [])
                 if self._wake_in in ready:
@@ -178,7 +180,7 @@ class Forwarder:
 
     def _send_size(self) -> None:
         if self._terminal and not self._done:
-            size = shutil.get_terminal_size()
+            size = measure_window()
             content = json.dumps({"columns": size.columns, "rows": size.lines}).encode()
             self._connection.send(bytes([RESIZE]) + content)
 
@@ -207,7 +209,7 @@ def follow_container(client: Client, container: str) -> int:
     while code is None:
         known = client.get("containers", container)
         if known["exit_code"] is not None and known["state"] != "running":
-            code = read_exit(known["exit_code"])
+            code = int(known["exit_code"])
         elif known["state"] == "failed" or time.monotonic() > deadline:
             raise Failure(known["error"] or f"How {known['name']} ended is not known; see `netadmin ps -a`.")
         else:

@@ -60,7 +60,7 @@ def _refuse_overlap(blocks: Sequence[Block]) -> None:
 
 
 def _find_home(blocks: Sequence[Block], text: str) -> int | None:
-    """The number of the block with this address (or first one of a range); None also for what is no address."""
+    """The number of the block with this address (or start of a range); None also for what is no address."""
     try:
         address = ipaddress.ip_interface(text)
     except ValueError:

@@ -12,8 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from netadmin.cli.errors import Failure
-
-DEFAULT_URL = "http://127.0.0.1:8000"
+from netadmin.environment import Environment, Misconfigured
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,11 @@ def find_target() -> Target:
     """The server that this command speaks to; refuses with the way out when there is none."""
     url = os.environ.get("NETADMIN_URL", "")
     token = os.environ.get("NETADMIN_TOKEN", "")
-    path = Path(os.environ.get("NETADMIN_STATE_DIR") or "/var/lib/netadmin") / "web.sock"
+    try:
+        environment = Environment.read()
+    except Misconfigured as error:
+        raise Failure(str(error)) from error
+    path = environment.web_socket
     if not url and not token and _listens(path):
         return Target(socket_path=str(path))
     login = read_login()
@@ -85,7 +88,7 @@ def find_target() -> Target:
         known = login.token if login and login.url == check_url(url) else ""
         return Target(url=check_url(url), token=token or known)
     if token:
-        return Target(url=login.url if login else DEFAULT_URL, token=token)
+        return Target(url=login.url if login else f"http://{environment.listen}", token=token)
     if login:
         return login
     raise _no_server(path)

@@ -1,0 +1,209 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import pytest
+
+from tests.unit.cli.conftest import FarEnd, Invoke
+from tests.unit.cli.samples import page
+
+Remote = tuple[FarEnd, str]
+
+
+def test_login_checks_the_token_and_stores_it_for_the_owner_alone(
+    netadmin: Invoke, remote: Remote, clean_environment: Path
+) -> None:
+    far_end, url = remote
+    far_end.tell("GET", "me/", {"name": "jo", "role": "operator"})
+    far_end.tell("GET", "networks/", page())
+    result = netadmin("login", url + "/", "--token", "nad_k.s")
+    assert result.exit_code == 0 and f"Signed in at {url} as jo (operator)" in result.stdout
+    path = clean_environment / "config/netadmin/login.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert netadmin("network", "ls").exit_code == 0
+    assert [request.authorization for request in far_end.requests] == ["Bearer nad_k.s"] * 2
+
+
+def test_login_asks_for_a_missing_token_without_showing_it(netadmin: Invoke, remote: Remote) -> None:
+    far_end, url = remote
+    far_end.tell("GET", "me/", {"name": "jo", "role": "admin"})
+    result = netadmin("login", url, input="nad_k.s\n")
+    assert result.exit_code == 0 and "nad_k.s" not in result.output
+    assert far_end.only.authorization == "Bearer nad_k.s"
+
+
+def test_a_refused_login_stores_nothing(netadmin: Invoke, remote: Remote, clean_environment: Path) -> None:
+    far_end, url = remote
+    far_end.tell("GET", "me/", {"code": "unknown_token", "message": "That token is not valid."}, 401)
+    result = netadmin("login", url, "--token", "x")
+    assert (result.exit_code, result.stderr) == (1, "Error: That token is not valid.\n")
+    assert not (clean_environment / "config/netadmin/login.json").exists()
+
+
+@pytest.mark.parametrize("url", ["example.test", "ftp://example.test", "http://", "http://a.test/?x=1"])
+def test_login_refuses_what_is_no_server_address(netadmin: Invoke, url: str) -> None:
+    result = netadmin("login", url, "--token", "x")
+    assert result.exit_code == 1 and "is not the address of a server" in result.stderr
+
+
+def test_logout_forgets_the_login(netadmin: Invoke, remote: Remote) -> None:
+    far_end, url = remote
+    far_end.tell("GET", "me/", {"name": "jo", "role": "admin"})
+    netadmin("login", url, "--token", "x")
+    assert netadmin("logout").exit_code == 0
+    assert netadmin("logout").stderr == "Error: There is no stored login.\n"
+    assert "No server runs here" in netadmin("network", "ls").stderr
+
+
+def test_a_damaged_login_says_how_to_mend_it(netadmin: Invoke, clean_environment: Path) -> None:
+    path = clean_environment / "config/netadmin/login.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    result = netadmin("network", "ls")
+    assert result.exit_code == 1 and "sign in again with `netadmin login URL`" in result.stderr
+
+
+def test_the_local_socket_needs_no_login_and_wins_over_a_stored_one(
+    netadmin: Invoke, far_end: FarEnd, remote: Remote
+) -> None:
+    elsewhere, url = remote
+    elsewhere.tell("GET", "me/", {"name": "jo", "role": "admin"})
+    far_end.tell("GET", "networks/", page())
+    netadmin("login", url, "--token", "x")
+    assert netadmin("network", "ls").exit_code == 0
+    assert far_end.only.authorization is None
+
+
+def test_the_environment_wins_over_the_local_socket(
+    netadmin: Invoke, far_end: FarEnd, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, url = remote
+    elsewhere.tell("GET", "networks/", page())
+    monkeypatch.setenv("NETADMIN_URL", url)
+    monkeypatch.setenv("NETADMIN_TOKEN", "nad_e.s")
+    assert netadmin("network", "ls").exit_code == 0
+    assert elsewhere.only.authorization == "Bearer nad_e.s" and far_end.requests == []
+
+
+def test_a_url_from_the_environment_never_gets_the_token_of_another_server(
+    netadmin: Invoke, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far_end, url = remote
+    far_end.tell("GET", "me/", {"name": "jo", "role": "admin"})
+    netadmin("login", url, "--token", "x")
+    monkeypatch.setenv("NETADMIN_URL", url.replace("127.0.0.1", "localhost"))
+    netadmin("network", "ls")
+    assert far_end.requests[-1].authorization is None
+
+
+def test_without_a_server_one_sentence_says_how_to_start_it(netadmin: Invoke) -> None:
+    result = netadmin("network", "ls")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1 and "make run" in result.stderr
+
+
+def test_a_socket_left_behind_by_a_killed_server_counts_as_no_server(
+    netadmin: Invoke, clean_environment: Path
+) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(clean_environment / "web.sock"))
+    result = netadmin("network", "ls")
+    assert result.exit_code == 1 and "make run" in result.stderr
+
+
+def test_a_server_that_cannot_be_reached_is_told_in_one_line(
+    netadmin: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETADMIN_URL", "http://127.0.0.1:1")
+    result = netadmin("network", "ls")
+    assert result.exit_code == 1 and len(result.stderr.splitlines()) == 1
+    assert "http://127.0.0.1:1 cannot be reached (Connection refused)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (500, b"<html>", "HTTP status 500"),
+        (404, b"<html>", "HTTP status 404"),
+        (200, b"<html>", "not from a netadmin server"),
+        (401, b"", "netadmin login URL"),
+        (503, {"code": "host_silent", "message": "node1 is silent."}, "node1 is silent."),
+    ],
+)
+def test_every_refusal_is_one_line(
+    netadmin: Invoke, far_end: FarEnd, status: int, body: object, sentence: str
+) -> None:
+    far_end.tell("GET", "networks/", body, status)
+    result = netadmin("network", "ls")
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+    assert sentence in result.stderr
+
+
+def test_tokens_are_made_listed_and_taken_back(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("POST", "tokens/", {"id": 3, "name": "ci", "token": "nad_k.s"}, 201)
+    far_end.tell("GET", "tokens/", page({"id": 3, "name": "ci", "expires": None}))
+    far_end.tell("DELETE", "tokens/3/", None, 204)
+    made = netadmin("token", "create", "ci", "--expires", "2030-01-31T12:00:00Z")
+    assert made.stdout == "nad_k.s\n"
+    assert far_end.requests[0].body == {"name": "ci", "expires": "2030-01-31T12:00:00Z"}
+    assert netadmin("token", "ls").stdout == "ID   NAME   EXPIRES\n3    ci     never\n"
+    assert netadmin("token", "rm", "3").stdout == "3\n"
+
+
+def test_the_host_option_stands_before_or_after_the_subcommand(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("GET", "networks/a/inspect/", {})
+    netadmin("--host", "node2", "network", "inspect", "a")
+    netadmin("network", "inspect", "a", "--host", "node2")
+    netadmin("--host", "node1", "network", "inspect", "a", "--host", "node2")
+    assert [request.query for request in far_end.requests] == [[("host", "node2")]] * 3
+
+
+def test_unknown_commands_and_flags_are_usage_errors(netadmin: Invoke) -> None:
+    for words in (["nosuch"], ["network", "nosuch"], ["network", "ls", "--nosuch"], ["network", "rm"]):
+        assert netadmin(*words).exit_code == 2, words
+
+
+def run_program(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "netadmin.cli", *words], capture_output=True, text=True)
+
+
+def test_the_module_runs_as_a_program_and_exits_with_its_status(far_end: FarEnd) -> None:
+    far_end.tell("GET", "networks/a/inspect/", {"Name": "a"})
+    done = run_program("network", "inspect", "a")
+    assert (done.returncode, json.loads(done.stdout)) == (0, [{"Name": "a"}])
+    assert run_program("network", "inspect", "b").returncode == 1
+    assert run_program("network", "nosuch").returncode == 2
+    assert run_program("version").stdout.startswith("netadmin ")
+
+
+def test_it_loads_no_part_of_the_server_nor_the_websocket_library() -> None:
+    heavy = "{'django', 'apps', 'workers', 'celery', 'websockets', 'pyroute2', 'asyncio'}"
+    code = f"import sys, netadmin.cli; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_it_starts_quickly() -> None:
+    """Measured against an empty program, so that a busy machine does not decide."""
+
+    def measure(*words: str) -> float:
+        spans = []
+        for _ in range(5):
+            start = perf_counter()
+            subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, check=True)
+            spans.append(perf_counter() - start)
+        return median(spans)
+
+    assert measure("-m", "netadmin.cli", "--help") < 6 * measure("-c", "pass")
+
+
+def test_purge_needs_root(monkeypatch: pytest.MonkeyPatch, netadmin: Invoke) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    result = netadmin("host", "purge")
+    assert result.exit_code == 1 and "sudo netadmin host purge" in result.stderr
