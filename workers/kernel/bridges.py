@@ -42,7 +42,6 @@ class Bridges:
             kind="bridge",
             ifname=wanted.device,
             address=wanted.mac,
-            mtu=wanted.mtu,
             group=BRIDGE_GROUP,
             br_stp_state=0,
             br_mcast_snooping=0,
@@ -67,6 +66,7 @@ class Bridges:
             self._route.link("set", index=link.ifindex, ifalias=bridge_alias(wanted.network))
         if link.mac != wanted.mac:
             self._route.link("set", index=link.ifindex, address=wanted.mac)
+        # Not at creation: only an MTU that is changed later stays when ports come and go.
         if link.mtu != wanted.mtu:
             self._route.link("set", index=link.ifindex, mtu=wanted.mtu)
         if link.filtered != wanted.filtered:

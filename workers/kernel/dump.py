@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from ipaddress import IPv6Address
 from typing import NamedTuple, TypeVar
 
@@ -16,6 +17,8 @@ _RTM_NEWLINK, _RTM_GETLINK = 16, 18
 _RTM_NEWADDR, _RTM_GETADDR = 20, 22
 _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
 _RTM_NEWNEIGH, _RTM_GETNEIGH = 28, 30
+_SOL_NETLINK, _GET_STRICT_CHK = 270, 12
+_RTA_TABLE = 15
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLM_F_REQUEST, _NLM_F_DUMP, _NLM_F_DUMP_INTR = 0x01, 0x300, 0x10
 _SKIP_STATS = 1 << 3
@@ -32,6 +35,7 @@ _MAIN_TABLE = 254
 _UNICAST = 1
 _NUD_PERMANENT = 0x80
 _NF_CALL_IPTABLES = 36
+_OPERATIONAL = 6
 _TRIES = 5
 _LINK_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _U32.pack(_SKIP_STATS)
 Row = TypeVar("Row")
@@ -83,8 +87,9 @@ class NeighbourRow(NamedTuple):
 
 def _attributes(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """(type, start, end) of each attribute's payload."""
+    unpack = _ATTRIBUTE.unpack_from
     while position + 4 <= end:
-        length, kind = _ATTRIBUTE.unpack_from(data, position)
+        length, kind = unpack(data, position)
         if length < 4:
             return
         yield kind & _TYPE_MASK, position + 4, position + length
@@ -96,8 +101,11 @@ def _text(data: bytes, start: int, end: int) -> str:
 
 
 def _host(data: bytes) -> str:
-    # Not inet_ntop: for 0.0.0.0/96 that writes IPv6 as mixed text, and comparisons are by text.
-    return ".".join(map(str, data)) if len(data) == 4 else str(IPv6Address(data))
+    if len(data) == 4:
+        return socket.inet_ntop(socket.AF_INET, data)
+    text = socket.inet_ntop(socket.AF_INET6, data)
+    # The C library writes a few addresses as mixed text; comparisons are by the text that Python writes.
+    return str(IPv6Address(data)) if "." in text else text
 
 
 def _link_kind(data: bytes, start: int, end: int) -> tuple[str, bool]:
@@ -106,40 +114,30 @@ def _link_kind(data: bytes, start: int, end: int) -> tuple[str, bool]:
         if attribute == 1:
             kind = _text(data, first, last)
         elif attribute == 2 and kind == "bridge":
-            for option, at, _ in _attributes(data, first, last):
-                if option == _NF_CALL_IPTABLES:
-                    filtered = data[at] != 0
+            options = _attributes(data, first, last)
+            filtered = any(option == _NF_CALL_IPTABLES and data[at] != 0 for option, at, _ in options)
     return kind, filtered
 
 
 def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
-    _, _, index, _, _ = _LINK.unpack_from(data, position)
-    texts = {3: "", 20: "", 1: ""}
-    numbers = {4: 0, 5: 0, 10: 0, 27: 0}
-    kind, filtered, operational = "", False, False
-    for attribute, start, stop in _attributes(data, position + 16, end):
-        if attribute in numbers:
-            numbers[attribute] = _U32.unpack_from(data, start)[0]
-        elif attribute == 1:
-            texts[1] = data[start:stop].hex(":")
-        elif attribute in texts:
-            texts[attribute] = _text(data, start, stop)
-        elif attribute == 18:
-            kind, filtered = _link_kind(data, start, stop)
-        elif attribute == 16:
-            operational = data[start] == 6
+    found = {kind: (start, stop) for kind, start, stop in _attributes(data, position + 16, end)}
+
+    def number(attribute: int) -> int:
+        return int(_U32.unpack_from(data, found[attribute][0])[0]) if attribute in found else 0
+
+    kind, filtered = _link_kind(data, *found[18]) if 18 in found else ("", False)
     return LinkRow(
-        index,
-        texts[3],
-        texts[1],
-        numbers[4],
-        numbers[10],
-        numbers[5],
-        texts[20],
-        numbers[27],
-        kind,
-        filtered,
-        operational,
+        ifindex=_LINK.unpack_from(data, position)[2],
+        name=_text(data, *found[3]),
+        mac=data[slice(*found[1])].hex(":") if 1 in found else "",
+        mtu=number(4),
+        master=number(10),
+        peer=number(5),
+        alias=_text(data, *found[20]) if 20 in found else "",
+        group=number(27),
+        kind=kind,
+        filtered=filtered,
+        operational=data[found[16][0]] == _OPERATIONAL if 16 in found else False,
     )
 
 
@@ -183,6 +181,9 @@ class Look:
     def __init__(self) -> None:
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
         self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+        # Where the kernel knows it (4.20), filters in a request are heeded: not every table is listed for one.
+        with suppress(OSError):
+            self._socket.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 1)
         self._sequence = 0
 
     def close(self) -> None:
@@ -201,7 +202,8 @@ class Look:
         return self._dump(_RTM_GETADDR, bytes(8), _RTM_NEWADDR, _parse_address)
 
     def routes(self) -> list[RouteRow]:
-        return self._dump(_RTM_GETROUTE, bytes(12), _RTM_NEWROUTE, _parse_route)
+        table = _ATTRIBUTE.pack(8, _RTA_TABLE) + _U32.pack(_MAIN_TABLE)
+        return self._dump(_RTM_GETROUTE, bytes(12) + table, _RTM_NEWROUTE, _parse_route)
 
     def neighbours(self) -> list[NeighbourRow]:
         return self._dump(_RTM_GETNEIGH, bytes(12), _RTM_NEWNEIGH, _parse_neighbour)

@@ -79,7 +79,8 @@ def read(container: str, sandbox: str) -> Files | None:
     texts: dict[str, str] = {}
     for name in _NAMES:
         try:
-            texts[name] = (folder / name).read_text(errors="replace")
+            with open(f"{folder}/{name}", "rb") as file:
+                texts[name] = file.read().decode(errors="replace")
         except FileNotFoundError:
             continue
     if not texts or _owner(folder) == _NOBODY:

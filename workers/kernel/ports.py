@@ -58,11 +58,13 @@ class Ports:
         try:
             self._add(wanted, bridge, sandbox)
         except NetlinkError as error:
-            present = self._look.link(wanted.device)
-            if error.code != errno.EEXIST or present is None:
+            if error.code != errno.EEXIST:
                 raise
-            _check_ours(present, wanted)
-            self._delete([present])
+            # The port of a former start may be on its way out with its namespace, gone by the time of this look.
+            present = self._look.link(wanted.device)
+            if present is not None:
+                _check_ours(present, wanted)
+                self._delete([present])
             self._add(wanted, bridge, sandbox)
 
     def _add(self, wanted: Port, bridge: LinkRow, sandbox: int) -> None:

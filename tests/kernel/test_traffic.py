@@ -1,0 +1,182 @@
+"""What may talk does so at once, and what may not never does."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.kernel import scene as made
+from tests.kernel.scene import Scene, ping, run
+from workers.planning.objects import Element
+
+AT_ONCE = 100.0
+"""Milliseconds; a first packet that is lost costs a thousand."""
+
+
+def is_reached(sandbox: str, *targets: str) -> list[bool]:
+    return [ping(sandbox, target) is not None for target in targets]
+
+
+def test_a_new_endpoint_is_reached_at_once_every_time(scene: Scene) -> None:
+    net = scene.network(1, ipv6=True)
+    scene.attach("first", net, 2)
+    slow = {}
+    for host in range(3, 23):
+        scene.attach(f"c{host}", net, host)
+        targets = {
+            f"c{host}": ("10.1.0.2", "fd00:1::2", "10.1.0.1", "fd00:1::1"),
+            "first": (f"10.1.0.{host}",),
+        }
+        for asker, addresses in targets.items():
+            for address in addresses:
+                time = ping(asker, address)
+                if time is None or time > AT_ONCE:
+                    slow[asker, address] = time
+    assert slow == {}
+
+
+def test_the_host_reaches_its_endpoints_and_learns_no_neighbours(scene: Scene) -> None:
+    net = scene.network(1, ipv6=True)
+    port = scene.attach("web", net, 2)
+    assert run("ping", "-n", "-c1", "-W1", "10.1.0.2") and run("ping", "-n", "-c1", "-W1", "fd00:1::2")
+    assert run("ip", "neigh", "show", "dev", net.device, "nud", "permanent").count(port.mac) == 2
+    scene.remove(port)
+    assert port.mac not in run("ip", "neigh", "show", "dev", net.device)
+
+
+def test_an_address_that_comes_back_with_another_mac_is_reached_at_once(scene: Scene) -> None:
+    net = scene.network(1, ipv6=True)
+    scene.attach("asker", net, 2)
+    former = scene.attach("former", net, 3)
+    assert is_reached("asker", "10.1.0.3", "fd00:1::3") == [True, True]
+    scene.remove(former)
+    scene.create(made.sandbox("next"))
+    scene.create(
+        msgspec.structs.replace(
+            former,
+            container=made.identity("next"),
+            sandbox="next",
+            mac="02:42:0a:01:99:99",
+            device="veth9999999",
+        )
+    )
+    for address in ("10.1.0.3", "fd00:1::3"):
+        assert (ping("asker", address) or 1000) < AT_ONCE
+
+
+def test_two_networks_do_not_reach_each_other(scene: Scene) -> None:
+    one, two = scene.network(1, ipv6=True), scene.network(2, ipv6=True)
+    scene.attach("a", one, 2)
+    scene.attach("b", two, 2)
+    scene.attach("c", one, 3)
+    assert is_reached("a", "10.1.0.3", "fd00:1::3") == [True, True]
+    assert is_reached("a", "10.2.0.2", "fd00:2::2") == [False, False]
+    # The rules are what keeps them apart: without them the host routes.
+    scene.kernel.apply_elements([], made.elements(one) + made.elements(two))
+    assert is_reached("a", "10.2.0.2", "fd00:2::2") == [True, True]
+
+
+def test_a_container_on_two_networks_is_no_way_between_them(scene: Scene) -> None:
+    one, two = scene.network(1), scene.network(2)
+    scene.attach("a", one, 2)
+    scene.attach("b", two, 2)
+    scene.attach("both", one, 3)
+    scene.create(made.port("both", two, 3, "eth1"))
+    run("ip", "-n", "a", "route", "add", "10.2.0.2/32", "via", "10.1.0.3")
+    run("ip", "-n", "b", "route", "add", "10.1.0.2/32", "via", "10.2.0.3")
+    assert is_reached("both", "10.1.0.2", "10.2.0.2") == [True, True]
+    assert is_reached("a", "10.2.0.2") == [False]
+
+
+@pytest.mark.parametrize("whole_host", ["0", "1"])
+def test_icc_off_blocks_and_icc_on_passes_whatever_the_host_filters(scene: Scene, whole_host: str) -> None:
+    Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text(whole_host)
+    Path("/proc/sys/net/bridge/bridge-nf-call-ip6tables").write_text(whole_host)
+    closed, opened = scene.network(1, icc=False, ipv6=True), scene.network(2, ipv6=True)
+    for net in (closed, opened):
+        for host, name in ((2, "a"), (3, "b"), (4, "c")):
+            scene.attach(f"{name}{net.device[-1]}", net, host)
+    assert is_reached("a2", "10.2.0.3", "fd00:2::3") == [True, True]
+    assert is_reached("a1", "10.1.0.3", "fd00:1::3") == [False, False]
+    assert is_reached("a1", "10.1.0.1", "fd00:1::1") == [True, True]
+    link = Element(set="links", value=f'"{closed.device}" . 10.1.0.2 . 10.1.0.3')
+    scene.kernel.create(link)
+    assert is_reached("a1", "10.1.0.3", "10.1.0.4") == [True, False]
+    assert is_reached("b1", "10.1.0.2") == [False]
+    scene.kernel.remove(link)
+    assert is_reached("a1", "10.1.0.3") == [False]
+
+
+def test_icc_changes_while_the_network_is_up(scene: Scene) -> None:
+    net = scene.network(1, icc=False)
+    scene.attach("a", net, 2)
+    scene.attach("b", net, 3)
+    assert is_reached("a", "10.1.0.3") == [False]
+    opened = msgspec.structs.replace(net, filtered=False)
+    same = Element(set="same", value=f'"{net.device}" . "{net.device}"')
+    scene.kernel.change(net, opened)
+    scene.kernel.create(same)
+    assert is_reached("a", "10.1.0.3") == [True]
+    scene.kernel.remove(same)
+    scene.kernel.change(opened, net)
+    assert is_reached("b", "10.1.0.2") == [False]
+
+
+def test_a_container_gets_out_only_under_the_hosts_address(scene: Scene, outside: str) -> None:
+    net = scene.network(1, ipv6=True)
+    scene.attach("web", net, 2)
+    assert is_reached("web", "203.0.113.2", "2001:db8::2") == [False, False]
+    scene.kernel.create(Element(set="masquerade4", value="10.1.0.0/16"))
+    scene.kernel.create(Element(set="masquerade6", value="fd00:1::/64"))
+    assert is_reached("web", "203.0.113.2", "2001:db8::2") == [True, True]
+
+
+def test_containers_see_each_others_own_addresses_in_spite_of_masquerade(scene: Scene) -> None:
+    net = scene.network(1, icc=False)
+    scene.kernel.create(Element(set="masquerade4", value="10.1.0.0/16"))
+    scene.kernel.create(Element(set="links", value=f'"{net.device}" . 10.1.0.2 . 10.1.0.3'))
+    scene.attach("a", net, 2)
+    scene.attach("b", net, 3)
+    count = "add table ip seen; add chain ip seen input { type filter hook input priority 0; }; "
+    run("ip", "netns", "exec", "b", "nft", count + "add rule ip seen input ip saddr 10.1.0.2 counter")
+    assert is_reached("a", "10.1.0.3") == [True]
+    assert "counter packets 1 " in run("ip", "netns", "exec", "b", "nft", "list", "ruleset")
+
+
+def test_nobody_outside_begins_a_connection_to_a_container(scene: Scene, outside: str) -> None:
+    net = scene.network(1)
+    scene.attach("web", net, 2)
+    run("ip", "-n", outside, "route", "add", "10.1.0.0/16", "via", "203.0.113.1")
+    assert is_reached(outside, "203.0.113.1", "10.1.0.2") == [True, False]
+    assert is_reached("web", "203.0.113.2") == [True]
+
+
+def test_an_internal_network_has_no_way_out(scene: Scene, outside: str) -> None:
+    net = scene.network(1, internal=True, ipv6=True)
+    scene.kernel.create(Element(set="masquerade4", value="10.1.0.0/16"))
+    scene.kernel.create(Element(set="masquerade6", value="fd00:1::/64"))
+    scene.network(2)
+    scene.attach("a", net, 2)
+    scene.attach("b", net, 3)
+    assert is_reached("a", "10.1.0.3", "fd00:1::3", "10.1.0.1", "fd00:1::1") == [True, True, True, True]
+    assert is_reached("a", "203.0.113.2", "2001:db8::2") == [False, False]
+    assert is_reached("a", "203.0.113.1", "10.2.0.1", "2001:db8::1") == [False, False, False]
+
+
+def test_traffic_that_is_not_ours_is_left_alone(scene: Scene, outside: str) -> None:
+    scene.network(1)
+    for command in (
+        "netns add beyond",
+        "link add out1 type veth peer name eth0 netns beyond",
+        "addr add 198.51.100.1/24 dev out1",
+        "link set out1 up",
+        "-n beyond addr add 198.51.100.2/24 dev eth0",
+        "-n beyond link set eth0 up",
+        "-n beyond route add default via 198.51.100.1",
+        f"-n {outside} route add default via 203.0.113.1",
+    ):
+        run("ip", *command.split())
+    reached = is_reached("beyond", "203.0.113.2") + is_reached(outside, "198.51.100.2")
+    run("ip", "link", "delete", "out1")
+    run("ip", "netns", "delete", "beyond")
+    assert reached == [True, True]
