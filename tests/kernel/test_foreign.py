@@ -120,3 +120,14 @@ def test_foreign_routes_are_those_of_other_devices(scene: Scene, outside: str) -
     run("ip", "route", "add", "default", "via", "203.0.113.2")
     run("ip", "route", "add", "198.51.100.0/24", "via", "203.0.113.2")
     assert scene.kernel.foreign_routes() == ("2001:db8::/64", "203.0.113.0/24")
+
+
+def test_routing_for_us_does_not_cost_the_host_its_router_advertisements(scene: Scene, outside: str) -> None:
+    accepted = Path("/proc/sys/net/ipv6/conf/out0/accept_ra")
+    forwarding = Path("/proc/sys/net/ipv6/conf/all/forwarding")
+    forwarding.write_text("0")
+    accepted.write_text("1")
+    scene.network(1)
+    assert (forwarding.read_text(), accepted.read_text()) == ("0\n", "1\n")
+    scene.network(2, ipv6=True)
+    assert (forwarding.read_text(), accepted.read_text()) == ("1\n", "2\n")

@@ -129,13 +129,13 @@ class Ports:
     def remove(self, found: Iterable[Port]) -> None:
         """Delete host ends, and with them their other ends, in one go; what is gone or others' is left."""
         leaving = []
-        for port in found:
-            link = self._look.link(check_device(port.device))
-            marker = read_port(link.alias) if link else None
-            if link is not None and marker is not None and marker[0] == port.endpoint:
-                leaving.append(link)
-                self._forget(port, link)
         with explained("The ports cannot be removed"):
+            for port in found:
+                link = self._look.link(check_device(port.device))
+                marker = read_port(link.alias) if link else None
+                if link is not None and marker is not None and marker[0] == port.endpoint:
+                    leaving.append(link)
+                    self._forget(port, link)
             self._delete(leaving)
 
     def _forget(self, port: Port, link: LinkRow) -> None:

@@ -48,6 +48,8 @@ def enable_forwarding(ipv6: bool) -> None:
     _write(_ROOT / "ipv4/ip_forward", "1")
     if not ipv6:
         return
+    if not (_ROOT / "ipv6").exists():
+        raise KernelError("The network cannot have IPv6: this kernel has none.")
     if _read(_ROOT / "ipv6/conf/all/forwarding") == "1":
         return
     # A router ignores advertisements at accept_ra=1: the host would lose its own default route. 2 keeps it.
