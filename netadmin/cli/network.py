@@ -176,7 +176,14 @@ def rm(session: Session, names: tuple[str, ...]) -> None:
 
 @network.command(cls=HostCommand)
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
-@click.option("--filter", "filters", multiple=True, metavar="label=K[=V]", callback=split_filters(["label"]))
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="label=K[=V]",
+    callback=split_filters(["label"]),
+    help="Only networks with this label.",
+)
 @with_session
 def prune(session: Session, force: bool, filters: list[tuple[str, str]]) -> None:
     """Remove all networks that no container uses."""

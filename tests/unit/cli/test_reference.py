@@ -1,0 +1,57 @@
+"""docs/cli.md against the commands as they are."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from netadmin.cli import cli
+
+PAGE = (Path(__file__).parents[3] / "docs/cli.md").read_text()
+SECTIONS = {
+    title: text
+    for title, text in re.findall(r"^## netadmin ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+}
+
+
+def walk(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from walk(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
+
+
+COMMANDS = dict(walk(cli))
+
+
+def test_every_command_has_a_section_and_every_section_a_command() -> None:
+    assert list(SECTIONS) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_of_a_command_is_explained(path: str) -> None:
+    documented = set(re.findall(r"^\| (?:`[^`]+`, )*`(--[a-z0-9-]+)", SECTIONS[path], re.MULTILINE))
+    common = {"--host", "--help"}
+    options = {option.opts[-1] for option in COMMANDS[path].params if isinstance(option, click.Option)}
+    assert documented == options - common
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_example_is_a_command_line_that_is_understood(path: str) -> None:
+    examples = re.findall(r"^\$ (?:sudo )?netadmin (.+)$", SECTIONS[path], re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert example.startswith(path)
+        words = shlex.split(example)[len(path.split()) :]
+        COMMANDS[path].make_context(path, words)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_and_option_explains_itself(path: str) -> None:
+    assert COMMANDS[path].help
+    options = [option for option in COMMANDS[path].params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
