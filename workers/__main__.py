@@ -9,6 +9,8 @@ purge           remove everything of ours from this kernel
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -67,32 +69,43 @@ def show(file: Path) -> None:
 @STATE_FILE
 def plan(file: Path) -> None:
     """Print what would be done on this host."""
-    for operation in _operations(Kernel(), file):
-        click.echo(operation)
+    with _kernel() as kernel:
+        for operation in _operations(kernel, file):
+            click.echo(operation)
 
 
 @main.command()
 @STATE_FILE
 def apply(file: Path) -> None:
     """Make links, namespaces, firewall and files as the state file says."""
-    kernel = Kernel()
-    kernel.ensure_table()
     failed = False
-    for operation in _operations(kernel, file):
-        click.echo(operation)
-        try:
-            _carry_out(kernel, operation)
-        except KernelError as error:
-            click.echo(f"Error: {error}", err=True)
-            failed = True
+    with _kernel() as kernel:
+        kernel.ensure_table()
+        for operation in _operations(kernel, file):
+            click.echo(operation)
+            try:
+                _carry_out(kernel, operation)
+            except KernelError as error:
+                click.echo(f"Error: {error}", err=True)
+                failed = True
     sys.exit(1 if failed else 0)
 
 
 @main.command()
 def purge() -> None:
     """Remove every namespace, link, rule and file of ours from this kernel."""
-    for line in Kernel().purge():
-        click.echo(line)
+    with _kernel() as kernel:
+        for line in kernel.purge():
+            click.echo(line)
+
+
+@contextmanager
+def _kernel() -> Iterator[Kernel]:
+    try:
+        with closing(Kernel()) as kernel:
+            yield kernel
+    except KernelError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _wanted(file: Path) -> Objects:
@@ -109,10 +122,7 @@ def _wanted(file: Path) -> Objects:
 
 
 def _operations(kernel: Kernel, file: Path) -> list[Operation]:
-    try:
-        found = kernel.observe()
-    except KernelError as error:
-        raise click.ClickException(str(error)) from error
+    found = kernel.observe()
     return [operation for operation in diff(_wanted(file), found) if operation.key[0] not in NOT_KERNEL]
 
 

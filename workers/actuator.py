@@ -10,7 +10,7 @@ from workers.dns.client import NameService, NameServiceError
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
 from workers.planning.diff import Operation
-from workers.planning.objects import Element, Key, Name, Objects, Process, Sandbox
+from workers.planning.objects import Element, Key, Name, Objects, Port, Process, Sandbox
 from workers.runtimes.client import Supervisor, SupervisorError
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ class Actuator:
                 results.update(self._apply_elements(batch))
             elif kind == "name":
                 results.update(self._apply_names(batch))
+            elif kind == "port" and len(batch) > 1 and all(op.verb == "remove" for op in batch):
+                results.update(self._remove_ports(batch))
             else:
                 for operation in batch:
                     blocked = results.get(("sandbox", getattr(operation.after, "container", "")))
@@ -98,26 +100,46 @@ class Actuator:
         return results
 
     def _apply_one(self, operation: Operation) -> str:
-        before, after = operation.before, operation.after
+        """Why it failed, or an empty text."""
         try:
-            if isinstance(after, Process):
-                self._supervisor.start(after)
-            elif after is None:
-                assert before is not None
-                if isinstance(before, Sandbox):
-                    # Whatever was started in it from outside (an exec, a shell) would keep the namespace alive.
-                    self._supervisor.end(before.name)
-                self._kernel.remove(before)
-            elif before is None:
-                self._kernel.create(after)
-            else:
-                self._kernel.change(before, after)
+            self._carry_out(operation)
         except (KernelError, SupervisorError) as error:
-            log.warning("cannot %s: %s", operation.verb, error)
-            if isinstance(after, Process) and isinstance(error, SupervisorError) and error.code in UNSTARTABLE:
+            after = operation.after
+            if (
+                isinstance(after, Process)
+                and isinstance(error, SupervisorError)
+                and error.code in UNSTARTABLE
+            ):
                 self.unstartable[after.container] = (error.code, str(error))
-            return str(error)
+            return _explain(operation, error)
+        except Exception as error:
+            # Whatever is wrong with one object, the others on the host are made all the same.
+            log.exception("cannot %s %s", operation.verb, operation.key)
+            return f"The {operation.key[0]} cannot be made as asked: {error}."
         return ""
+
+    def _carry_out(self, operation: Operation) -> None:
+        before, after = operation.before, operation.after
+        if isinstance(after, Process):
+            self._supervisor.start(after)
+        elif after is None:
+            assert before is not None
+            if isinstance(before, Sandbox):
+                # Whatever was started in it from outside (an exec, a shell) would keep the namespace alive.
+                self._supervisor.end(before.name)
+            self._kernel.remove(before)
+        elif before is None:
+            self._kernel.create(after)
+        else:
+            self._kernel.change(before, after)
+
+    def _remove_ports(self, batch: list[Operation]) -> Results:
+        """Many at once: the kernel waits for each removal, or once for all."""
+        try:
+            self._kernel.remove_ports([op.before for op in batch if isinstance(op.before, Port)])
+        except KernelError as error:
+            return {operation.key: _explain(operation, error) for operation in batch}
+        return {operation.key: "" for operation in batch}
 
     def _apply_elements(self, batch: list[Operation]) -> Results:
         add = [op.after for op in batch if isinstance(op.after, Element)]
@@ -126,8 +148,7 @@ class Actuator:
         try:
             self._kernel.apply_elements(add, remove)
         except KernelError as error:
-            log.warning("cannot change the firewall: %s", error)
-            message = str(error)
+            message = _explain(batch[0], error)
         return {operation.key: message for operation in batch}
 
     def _apply_names(self, batch: list[Operation]) -> Results:
@@ -137,7 +158,7 @@ class Actuator:
         try:
             results.update(self._named(entries, self._names.update(entries, gone)))
         except NameServiceError as error:
-            results = {operation.key: str(error) for operation in batch}
+            results = {operation.key: _explain(operation, error) for operation in batch}
         return results
 
     @staticmethod
@@ -148,3 +169,8 @@ class Actuator:
 def _address(entry: Entry) -> tuple[str, str]:
     """How the name service calls an entry."""
     return ("holder", entry.endpoint) if isinstance(entry, Holder) else ("view", entry.container)
+
+
+def _explain(operation: Operation, error: Exception) -> str:
+    log.warning("cannot %s %s %s: %s", operation.verb, *operation.key, error)
+    return str(error)

@@ -5,12 +5,17 @@ threads only put something into the inbox.
 """
 
 import logging
+import os
 import queue
+import signal
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from workers.actuator import Actuator
 from workers.contract.reports import Exit, Facts, Report
@@ -29,6 +34,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 60.0
 BEAT_EVERY = 10.0
 RETRY_EVERY = 1.0
+"""Seconds till what failed is tried again; twice as long each time, up to LOOK_EVERY."""
+PROBLEMS = 20
+"""Most problems that one report tells."""
 Item = Delta | Exit | Literal["facts", "look"]
 
 
@@ -42,20 +50,41 @@ class Agent(threading.Thread):
         self._host, self._state_dir, self._send = host, state_dir, send
         self._dns, self._supervisor = dns, supervisor
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self._unsent: list[Report] = []
+        self._unsent: Report | None = None
         self._facts: Facts | None = None
         self._ended: dict[str, int] = {}
+        self._exits: list[Exit] = []
+        self._drift: list[str] = []
+        self._ready = False
+        self._next_look = self._next_beat = 0.0
+        self._patience = RETRY_EVERY
 
     def put(self, item: Item) -> None:
         self._inbox.put(item)
 
     def run(self) -> None:
         """Restore the host from memory, then serve the inbox for ever."""
+        try:
+            self._begin()
+            while True:
+                try:
+                    self._turn()
+                except Exception:
+                    # What one message or object breaks must not stop the host; a full look sets right what it left.
+                    log.exception("something went wrong; the host is looked at again")
+                    self._next_look = time.monotonic() + RETRY_EVERY
+        except BaseException:
+            # Nobody else serves the host, and a thread ends in silence: the process ends, and is started anew.
+            log.critical("the agent cannot go on", exc_info=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _begin(self) -> None:
         self._memory = Memory(self._state_dir / "memory.sqlite3")
         rows = self._memory.rows()
         self._ended = self._memory.ended()
         epoch, revision = self._memory.progress()
-        self._intake = Intake(epoch, revision, {(row.kind, row.id): row.revision for row in rows})
+        known = {(row.kind, row.id): row.revision for row in rows if row.spec is not None}
+        self._intake = Intake(epoch, revision, known)
         self._kernel = Kernel()
         self._actuator = Actuator(
             self._kernel, NameService(str(self._dns)), Supervisor(str(self._supervisor))
@@ -64,81 +93,117 @@ class Agent(threading.Thread):
         self._reconciler.remember(rows)
         threading.Thread(target=self._watch_exits, name="exits", daemon=True).start()
         threading.Thread(target=self._watch_routes, name="routes", daemon=True).start()
-        next_look = next_beat = 0.0
-        while True:
-            now = time.monotonic()
-            if now >= next_look:
-                next_look = now + LOOK_EVERY if self._look() else now + RETRY_EVERY
-            if now >= next_beat:
-                self._report_facts()
-                next_beat = now + BEAT_EVERY
-            wait = min(next_look, next_beat) - time.monotonic()
-            self._serve(max(0.0, min(wait, RETRY_EVERY if self._unsent else wait)))
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        # A host that was never told anything has nothing to mend: what there is stays till the server speaks.
+        if self._intake.epoch and now >= self._next_look:
+            self._next_look = now + RETRY_EVERY
+            done = self._look()
+            self._plan_look(now, done=done)
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT_EVERY
+            self._report_facts()
+        due = min(self._next_look, self._next_beat) if self._intake.epoch else self._next_beat
+        wait = max(0.0, due - time.monotonic())
+        self._serve(min(wait, RETRY_EVERY) if self._unsent else wait)
+
+    def _plan_look(self, now: float, *, done: bool) -> None:
+        if done and not self._reconciler.failures():
+            self._patience = RETRY_EVERY
+            self._next_look = now + LOOK_EVERY
+        else:
+            self._next_look = now + self._patience
+            self._patience = min(2 * self._patience, LOOK_EVERY)
 
     def _serve(self, wait: float) -> None:
         """Work off what is in the inbox; changes that came together are made together."""
+        items = self._gather(wait)
+        began = time.monotonic()
+        deltas = [item for item in items if isinstance(item, Delta)]
+        # Ends before changes: a change that came with it was asked for after it, or does not know of it.
+        exits = [item for item in items if isinstance(item, Exit) and self._ready and self._record_exit(item)]
+        for exit_ in exits:
+            self._reconciler.take_exit(exit_)
+        rows = _newest(row for delta in deltas for row in self._accept(delta))
+        if self._ready:
+            if rows:
+                self._reconciler.take(rows)
+            if deltas or exits:
+                self._report_outcomes(began)
+            if self._reconciler.failures():
+                self._next_look = min(self._next_look, time.monotonic() + self._patience)
+        else:
+            self._reconciler.remember(rows)
+        if "look" in items:
+            self._next_look = 0.0
+        if "facts" in items:
+            self._report_facts(only_news=True)
+        self._flush()
+
+    def _gather(self, wait: float) -> list[Item]:
         items: list[Item] = []
         try:
             items.append(self._inbox.get(timeout=wait))
             while True:
                 items.append(self._inbox.get_nowait())
         except queue.Empty:
-            pass
-        began = time.monotonic()
-        rows: list[Row] = []
-        for item in items:
-            if isinstance(item, Delta):
-                rows += self._accept(item)
-        if any(isinstance(item, Delta) for item in items):
-            self._reconciler.take(_newest(rows))
-        exits = [exit_ for item in items if isinstance(item, Exit) and (exit_ := self._note_exit(item))]
-        if items and (rows or exits or any(isinstance(item, Delta) for item in items)):
-            self._report_outcomes(exits, began)
-        if "look" in items:
-            self._look()
-        if "facts" in items:
-            self._report_facts(only_news=True)
-        self._flush()
+            return items
 
     def _accept(self, delta: Delta) -> list[Row]:
         if delta.host != self._host:
             return []
+        epoch = self._intake.epoch
         rows = self._intake.accept(delta)
         if rows is None:
             self._post(resync=True)
             return []
-        self._memory.keep(rows, self._intake.epoch, self._intake.revision)
+        try:
+            if self._intake.epoch != epoch:
+                self._ended.clear()
+                self._memory.drop_ended()
+            self._memory.keep(rows, self._intake.epoch, self._intake.revision)
+        except sqlite3.Error as error:
+            # It is made true all the same; what is at stake is the next start of this worker.
+            log.error("changes could not be written to disk: %s", error)
+        for row in rows:
+            if row.kind == "container" and row.spec is None:
+                self._ended.pop(row.id, None)
         return rows
 
-    def _note_exit(self, exit_: Exit) -> Exit | None:
-        """Take a container down whose process has ended; None when that was known."""
-        if self._ended.get(exit_.container, 0) >= exit_.incarnation:
-            self._actuator.forget_process(exit_.container)
-            return None
-        self._ended[exit_.container] = exit_.incarnation
-        self._memory.keep_ended(exit_.container, exit_.incarnation)
-        self._reconciler.take_exit(exit_)
-        return exit_
+    def _record_exit(self, exit_: Exit) -> bool:
+        """Note that a process has ended; False when that was known."""
+        known = self._ended.get(exit_.container, -1) >= exit_.incarnation
+        if not known:
+            self._exits.append(exit_)
+            if exit_.container in self._reconciler.desired.containers:
+                self._ended[exit_.container] = exit_.incarnation
+                self._memory.keep_ended(exit_.container, exit_.incarnation)
+        self._actuator.forget_process(exit_.container)
+        return not known
 
     def _look(self) -> bool:
-        """Observe everything and mend it; False when that has to be tried again soon."""
+        """Observe everything and mend it; False when that could not be done."""
         began = time.monotonic()
         try:
-            exits = [exit_ for found in self._actuator.exits() if (exit_ := self._note_exit(found))]
-            drift = self._reconciler.look()
+            for exit_ in self._actuator.exits():
+                self._record_exit(exit_)
+            self._drift = self._reconciler.look()
         except (KernelError, SupervisorError) as error:
             log.warning("the host could not be looked at: %s", error)
             return False
-        if drift:
-            log.warning("mended what had changed behind our back: %s", ", ".join(drift))
-        self._report_outcomes(exits, began)
+        self._ready = True
+        for drift in self._drift:
+            log.warning("%s", drift)
+        self._report_outcomes(began)
         return True
 
-    def _report_outcomes(self, exits: list[Exit], began: float) -> None:
+    def _report_outcomes(self, began: float) -> None:
         outcomes = self._reconciler.outcomes()
         for failed in self._reconciler.failed_starts():
-            if self._note_exit(failed):
-                exits.append(failed)
+            if self._record_exit(failed):
+                self._reconciler.take_exit(failed)
+        exits, self._exits = self._exits, []
         took = (time.monotonic() - began) * 1000
         self._post(outcomes=tuple(outcomes), exits=tuple(exits), took_ms=took)
 
@@ -154,13 +219,24 @@ class Agent(threading.Thread):
         self._post(facts=facts, resync=not self._intake.epoch)
 
     def _post(self, **content: object) -> None:
-        report = Report(host=self._host, epoch=self._intake.epoch, acked=self._intake.revision, **content)  # type: ignore[arg-type]
-        self._unsent.append(report)
+        problems = (*self._reconciler.failures(), *self._drift)[:PROBLEMS]
+        report = Report(
+            host=self._host,
+            epoch=self._intake.epoch,
+            acked=self._intake.revision,
+            problems=problems,
+            **content,  # type: ignore[arg-type]
+        )
+        self._unsent = report if self._unsent is None else _merge(self._unsent, report)
         self._flush()
 
     def _flush(self) -> None:
-        while self._unsent and self._send(self._unsent[0]):
-            del self._unsent[0]
+        if self._unsent is None or not self._send(self._unsent):
+            return
+        gone = [(outcome.kind, outcome.id) for outcome in self._unsent.outcomes if outcome.state == "gone"]
+        self._unsent = None
+        if gone:
+            self._memory.drop(gone)
 
     def _read_surroundings(self) -> Surroundings:
         return Surroundings(resolv_conf=read_resolv_conf(), ended=self._ended)
@@ -173,6 +249,8 @@ class Agent(threading.Thread):
                     self.put(exit_)
             except SupervisorError as error:
                 log.info("the supervisor is away: %s", error)
+            except (OSError, msgspec.MsgspecError):
+                log.exception("the supervisor's events cannot be read")
             time.sleep(0.2)
 
     def _watch_routes(self) -> None:
@@ -180,7 +258,7 @@ class Agent(threading.Thread):
             pass
 
 
-def _newest(rows: list[Row]) -> list[Row]:
+def _newest(rows: Iterable[Row]) -> list[Row]:
     """Of several rows of one object that came together, the newest."""
     newest: dict[tuple[str, str], Row] = {}
     for row in rows:
@@ -188,3 +266,14 @@ def _newest(rows: list[Row]) -> list[Row]:
         if known is None or row.revision >= known.revision:
             newest[row.kind, row.id] = row
     return list(newest.values())
+
+
+def _merge(unsent: Report, report: Report) -> Report:
+    """One report in place of two, for a server that was away."""
+    return msgspec.structs.replace(
+        report,
+        outcomes=unsent.outcomes + report.outcomes,
+        exits=unsent.exits + report.exits,
+        facts=report.facts or unsent.facts,
+        resync=report.resync or unsent.resync,
+    )

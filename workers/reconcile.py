@@ -4,16 +4,27 @@ A single change touches the objects of its own rows; what there is, is known fro
 A full look (`look`) observes everything, and mends whatever differs.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from time import monotonic
 
 from workers.actuator import Actuator
 from workers.contract.reports import Exit, Outcome
-from workers.contract.state import Row
+from workers.contract.state import Kind, Row
 from workers.planning.desired import Desired, Owner
 from workers.planning.diff import diff
 from workers.planning.objects import Key, Name, Objects, Process
-from workers.planning.render import Surroundings, render
+from workers.planning.render import Surroundings, render, runs
+
+log = logging.getLogger(__name__)
+OWN: dict[Kind, tuple[str, ...]] = {
+    "network": ("bridge",),
+    "container": ("sandbox", "files", "routes", "process"),
+    "endpoint": ("port",),
+}
+"""Kinds of kernel objects that carry the id of the row they are made for."""
+OVERDUE = 5.0
+"""Seconds after the end of its patience at which a process is asked once more to end: the first one was lost."""
 
 
 class Reconciler:
@@ -27,8 +38,10 @@ class Reconciler:
         self._found: Objects = {}
         self._keys: dict[Owner, set[Key]] = {}
         self._claims: dict[Key, set[Owner]] = {}
+        self._leaving: dict[Owner, set[Key]] = {}
         self._failures: dict[Key, str] = {}
-        self._ending: set[str] = set()
+        self._unclear: dict[Owner, str] = {}
+        self._ending: dict[str, float] = {}
         self._held_up: dict[str, set[Owner]] = {}
         self._unsettled: dict[Owner, int] = {}
         self._told: dict[Owner, tuple[int, str]] = {}
@@ -39,18 +52,23 @@ class Reconciler:
     def remember(self, rows: Iterable[Row]) -> None:
         """Rows that the next `look` shall make true."""
         for row in rows:
-            self.desired.put(row)
-            self._unsettled[row.kind, row.id] = row.revision
+            self._put(row)
 
     def take(self, rows: Iterable[Row]) -> None:
         """Make the rows true, as far as it can be done now."""
         owners: set[Owner] = set()
         for row in rows:
             owners |= self.desired.affected_by(row.kind, row.id)
-            self.desired.put(row)
+            self._put(row)
             owners |= self.desired.affected_by(row.kind, row.id)
-            self._unsettled[row.kind, row.id] = row.revision
         self._settle(owners)
+
+    def _put(self, row: Row) -> None:
+        owner = (row.kind, row.id)
+        self.desired.put(row)
+        self._unsettled[owner] = row.revision
+        if row.spec is None:
+            self._leaving.setdefault(owner, set()).update((kind, row.id) for kind in OWN[row.kind])
 
     def take_exit(self, exit_: Exit) -> None:
         """The process of a container has ended, which `surroundings` knows already: take the container down."""
@@ -58,8 +76,7 @@ class Reconciler:
         held = self._found.get(key)
         if isinstance(held, Process) and held.incarnation == exit_.incarnation:
             del self._found[key]
-        self._actuator.forget_process(exit_.container)
-        self._ending.discard(exit_.container)
+        self._ending.pop(exit_.container, None)
         held_up = self._held_up.pop(exit_.container, set())
         self._settle(self.desired.affected_by("container", exit_.container) | held_up)
 
@@ -67,22 +84,28 @@ class Reconciler:
         """Find out what there is, and mend what differs from what should be; says what had drifted."""
         began = monotonic()
         surroundings = self._surroundings()
-        known, owners = self._found, {*self.desired.owners(), *self._keys}
+        known, owners = self._found, {*self.desired.owners(), *self._keys, *self._unsettled}
         for owner in owners:
             self._render(owner, surroundings)
         self._found = self._actuator.observe(self._wanted)
         drift = [
-            f"{kind} {id}"
+            f"The {kind} of {id[:12]} had been changed by something else on this host; it was put right."
             for (kind, id), item in known.items()
-            if kind != "name" and self._found.get((kind, id)) != item
+            # Names are not looked for, ends of processes are told as such, and failures were told before.
+            if kind not in ("name", "process") and (kind, id) not in self._failures
+            if self._found.get((kind, id)) != item
         ]
+        # A supervisor that was restarted knows nothing of what its predecessor was asked.
+        self._ending = {
+            container: until
+            for container, until in self._ending.items()
+            if ("process", container) in self._found and began < until + OVERDUE
+        }
         names = [item for item in self._wanted.values() if isinstance(item, Name)]
         for key, failure in self._actuator.synchronise_names(names).items():
-            if failure:
-                self._failures[key] = failure
-            else:
-                self._failures.pop(key, None)
+            if not failure:
                 self._found[key] = self._wanted[key]
+        owners |= {("container", id) for kind, id in self._found if kind == "process"}
         self._settle(owners, everything=True)
         self.last_look_ms = (monotonic() - began) * 1000
         return drift
@@ -94,15 +117,13 @@ class Reconciler:
         told = []
         for owner, revision in list(self._unsettled.items()):
             kind, id = owner
-            if self._container_of(owner) in self._ending:
-                continue
-            message = next(
-                (self._failures[key] for key in self._keys.get(owner, ()) if key in self._failures), ""
-            )
+            message = self._failure_of(owner)
             if message:
                 if self._told.get(owner) != (revision, message):
                     self._told[owner] = (revision, message)
                     told.append(Outcome(kind=kind, id=id, revision=revision, state="failed", message=message))
+                continue
+            if self._container_of(owner) in self._ending or self._waits_for_rows(owner):
                 continue
             del self._unsettled[owner]
             self._told.pop(owner, None)
@@ -112,6 +133,31 @@ class Reconciler:
                 )
             )
         return told
+
+    def _failure_of(self, owner: Owner) -> str:
+        """Why the row could not be made true; a container's also by what attaches it."""
+        owners = [owner]
+        if owner[0] == "container":
+            owners += [("endpoint", endpoint.id) for endpoint in self.desired.endpoints_of(owner[1])]
+        for each in owners:
+            if each in self._unclear:
+                return self._unclear[each]
+            for key in self._keys.get(each, set()) | self._leaving.get(each, set()):
+                if key in self._failures:
+                    return self._failures[key]
+        return ""
+
+    def _waits_for_rows(self, owner: Owner) -> bool:
+        """An endpoint that came before its network or its container."""
+        endpoint = self.desired.endpoints.get(owner[1]) if owner[0] == "endpoint" else None
+        if endpoint is None:
+            return False
+        known = self.desired
+        return endpoint.network not in known.networks or endpoint.container not in known.containers
+
+    def failures(self) -> list[str]:
+        """What could not be done at the last try, each sentence once."""
+        return list(dict.fromkeys([*self._failures.values(), *self._unclear.values()]))
 
     def failed_starts(self) -> list[Exit]:
         """Processes that could not be started: they have ended before they began. Each is told once, and its row is
@@ -124,6 +170,7 @@ class Reconciler:
                     Exit(container=container, incarnation=wanted.incarnation, code=code, message=message)
                 )
                 self._unsettled.pop(("container", container), None)
+                self._told.pop(("container", container), None)
         self._actuator.unstartable.clear()
         return exits
 
@@ -131,26 +178,47 @@ class Reconciler:
 
     def _settle(self, owners: set[Owner], *, everything: bool = False) -> None:
         surroundings = self._surroundings()
+        refused: dict[Key, str] = {}
         for container in {container for owner in owners if (container := self._container_of(owner))}:
-            self._end_process(container, surroundings)
+            if failure := self._end_process(container, surroundings):
+                refused["process", container] = failure
         keys: set[Key] = set()
         for owner in owners:
-            keys |= self._keys.get(owner, set())
+            keys |= self._keys.get(owner, set()) | self._leaving.get(owner, set())
             self._render(owner, surroundings)
             keys |= self._keys.get(owner, set())
-        operations = diff(self._wanted, self._found, None if everything else keys)
+        if everything:
+            keys |= {*self._wanted, *self._found, *self._failures}
+        operations = diff(self._wanted, self._found, keys)
         results = self._actuator.apply([op for op in operations if not self._is_end_of_process(op.key)])
-        for key in keys - set(results):
-            self._failures.pop(key, None)
-        for key, failure in results.items():
+        self._note(keys, results | refused)
+        for owner in owners & set(self._leaving):
+            self._leaving[owner] = {
+                key for key in self._leaving[owner] & set(self._found) if key not in self._wanted
+            }
+            if not self._leaving[owner]:
+                del self._leaving[owner]
+
+    def _note(self, keys: set[Key], results: dict[Key, str]) -> None:
+        """Keep in mind how the objects are now. What needed no operation is as wanted too: it went along with its
+        sandbox when that was renamed or removed."""
+        for key in keys | set(results):
+            failure = results.get(key, "")
             if failure:
                 self._failures[key] = failure
                 continue
             self._failures.pop(key, None)
+            if self._is_end_of_process(key) or self._stays_behind(key, results):
+                continue
             if key in self._wanted:
                 self._found[key] = self._wanted[key]
             else:
                 self._found.pop(key, None)
+
+    def _stays_behind(self, key: Key, results: dict[Key, str]) -> bool:
+        """The object had no operation of its own, and that of its sandbox failed."""
+        container = getattr(self._found.get(key), "container", None)
+        return key not in results and bool(results.get(("sandbox", container or "")))
 
     def _is_end_of_process(self, key: Key) -> bool:
         """A process is not removed like an object: it is asked to end, and says when it has."""
@@ -158,15 +226,23 @@ class Reconciler:
 
     def _render(self, owner: Owner, surroundings: Surroundings) -> None:
         """Renew what `owner` wants; an object that several rows want stays until none of them does."""
-        objects = render(self.desired, owner, surroundings)
         old = self._keys.get(owner, set())
+        try:
+            objects = render(self.desired, owner, surroundings)
+            self._unclear.pop(owner, None)
+        except Exception as error:
+            # One row that cannot be understood must not keep the others from being made true.
+            log.exception("%s %s cannot be understood", *owner)
+            self._unclear[owner] = f"This {owner[0]} cannot be understood by its host: {error}."
+            objects = {key: self._wanted[key] for key in old}
         container = self._container_of(owner)
         if container is not None and container in self._ending:
             self._held_up.setdefault(container, set()).add(owner)
             # Its process is still on its way out: it keeps its network till then, but nobody is sent to it any more.
+            kept = old | {(kind, owner[1]) for kind in OWN[owner[0]]}
             objects = {
                 key: self._found[key]
-                for key in old
+                for key in kept
                 if key in self._found and key[0] not in ("name", "process")
             }
         for key in old - set(objects):
@@ -175,6 +251,8 @@ class Reconciler:
             if not claims:
                 del self._claims[key]
                 self._wanted.pop(key, None)
+                if key in self._found:
+                    self._leaving.setdefault(owner, set()).add(key)
         for key, item in objects.items():
             self._claims.setdefault(key, set()).add(owner)
             self._wanted[key] = item
@@ -183,21 +261,22 @@ class Reconciler:
         else:
             self._keys.pop(owner, None)
 
-    def _end_process(self, container: str, surroundings: Surroundings) -> None:
-        """Ask a process to end that is not the wanted one."""
-        key = ("process", container)
-        held = self._found.get(key)
-        if not isinstance(held, Process) or container in self._ending:
-            return
-        wanted = render(self.desired, ("container", container), surroundings).get(key)
-        if isinstance(wanted, Process) and wanted.incarnation == held.incarnation:
-            return
+    def _end_process(self, container: str, surroundings: Surroundings) -> str:
+        """Ask a process to end that is not the wanted one. Why that failed, or an empty text."""
+        held = self._found.get(("process", container))
         spec = self.desired.containers.get(container)
-        failure = self._actuator.end_process(container, spec.stop_timeout if spec else 0.0)
-        if failure:
-            self._failures[key] = failure
-        else:
-            self._ending.add(container)
+        if not isinstance(held, Process):
+            return ""
+        if spec and spec.command and runs(spec, surroundings) and spec.incarnation == held.incarnation:
+            return ""
+        patience = spec.stop_timeout if spec else 0.0
+        until = monotonic() + patience
+        if self._ending.get(container, until + 1) <= until:
+            return ""
+        failure = self._actuator.end_process(container, patience)
+        # Asked again at the next look when it could not be told.
+        self._ending[container] = -OVERDUE if failure else until
+        return failure
 
     def _container_of(self, owner: Owner) -> str | None:
         kind, id = owner

@@ -38,7 +38,7 @@ def runs(container: Container | None, surroundings: Surroundings) -> bool:
     return (
         container is not None
         and container.running
-        and container.incarnation > surroundings.ended.get(container.id, 0)
+        and container.incarnation > surroundings.ended.get(container.id, -1)
     )
 
 
