@@ -29,7 +29,7 @@ def network() -> None:
 
 @network.command(cls=HostCommand)
 @click.argument("name")
-@click.option("-d", "--driver", default="bridge", show_default=True, help="bridge, overlay or macvlan.")
+@click.option("-d", "--driver", default="bridge", show_default=True, help="Kind of network.")
 @click.option("--subnet", "subnets", multiple=True, metavar="CIDR", help="Address block; repeat for several.")
 @click.option(
     "--gateway", "gateways", multiple=True, metavar="IP", help="Gateway of the subnet that contains it."

@@ -1,0 +1,28 @@
+"""The document's commands, in a private host with the whole product running in it.
+
+The tests of this folder are one story: each stands on what the ones before it have built.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.isolation import enter_private_host, require_root
+from tests.seed.product import Product
+
+
+@pytest.fixture(scope="session")
+def private_host() -> None:
+    require_root()
+    enter_private_host()
+
+
+@pytest.fixture(scope="session")
+def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    product = Product(tmp_path_factory.mktemp("state"))
+    try:
+        product.start()
+        yield product
+        product.stop()
+    finally:
+        product.kill_leftovers()
