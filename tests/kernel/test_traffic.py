@@ -35,6 +35,20 @@ def test_a_new_endpoint_is_reached_at_once_every_time(scene: Scene) -> None:
     assert slow == {}
 
 
+def test_addresses_are_not_tentative_even_where_the_host_insists_on_detection(scene: Scene) -> None:
+    insists = Path("/proc/sys/net/ipv6/conf/all/accept_dad")
+    insists.write_text("1")
+    net = scene.network(1, ipv6=True)
+    scene.create(made.sandbox("web"))
+    run("ip", "netns", "exec", "web", "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=1")
+    scene.create(made.port("web", net, 2))
+    insists.write_text("0")
+    global_only = ("-6", "addr", "show", "scope", "global")
+    shown = run("ip", *global_only, "dev", net.device) + run("ip", "-n", "web", *global_only)
+    assert shown.count("inet6 fd00:1::") == 2
+    assert "tentative" not in shown
+
+
 def test_the_host_reaches_its_endpoints_and_learns_no_neighbours(scene: Scene) -> None:
     net = scene.network(1, ipv6=True)
     port = scene.attach("web", net, 2)

@@ -8,7 +8,7 @@ from workers.kernel import files
 from workers.kernel.bridges import Bridges
 from workers.kernel.dump import Look
 from workers.kernel.errors import KernelError, explained
-from workers.kernel.markers import BRIDGE_GROUP, PORT_GROUP, read_bridge, read_port
+from workers.kernel.markers import BRIDGE_GROUP, LEAVING_GROUP, PORT_GROUP, read_bridge, read_port
 from workers.kernel.namespaces import Namespaces
 from workers.kernel.nftables import Ruleset
 from workers.kernel.observation import observe
@@ -133,7 +133,7 @@ class Kernel:
         """Remove everything of ours, found by its marker; what was removed, one line each."""
         removed = []
         with explained("What is netadmin's cannot be removed"):
-            for group in (PORT_GROUP, BRIDGE_GROUP):
+            for group in (LEAVING_GROUP, PORT_GROUP, BRIDGE_GROUP):
                 links = [link for link in self._look.links() if link.group == group]
                 if links:
                     self._route.link("del", group=group)

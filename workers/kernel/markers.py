@@ -8,6 +8,8 @@ from workers.kernel.errors import KernelError
 # one of ours that was never finished, not somebody else's. Groups also let many devices go in one request.
 PORT_GROUP = 0x6E61646D
 BRIDGE_GROUP = PORT_GROUP + 1
+LEAVING_GROUP = PORT_GROUP + 2
+"""Ports on their way out are gathered here: the kernel waits once for a group instead of once for each."""
 
 _BRIDGE = re.compile(r"netadmin bridge (\S+)\Z")
 _PORT = re.compile(r"netadmin port (\S+) (\S+)\Z")

@@ -12,14 +12,12 @@ from workers.kernel import addresses, sysctls
 from workers.kernel.announce import Announcer
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
-from workers.kernel.markers import PORT_GROUP, check_device, port_alias, read_port
+from workers.kernel.markers import LEAVING_GROUP, PORT_GROUP, check_device, port_alias, read_port
 from workers.kernel.namespaces import Namespaces
 from workers.planning.objects import Port
 
 # Seconds. A port forwards 0.04 ms after its pair is up; a host so busy that this passes loses a first packet.
 _FORWARDING_WITHIN = 0.5
-# Ports on their way out are gathered here: the kernel waits once for a group instead of once for each.
-_LEAVING_GROUP = PORT_GROUP + 2
 
 
 class Ports:
@@ -152,10 +150,10 @@ class Ports:
             for link in links:
                 # Down at once: traffic stops now, not when the kernel has waited.
                 leave = partial(
-                    self._route.link, "set", index=link.ifindex, group=_LEAVING_GROUP, state="down"
+                    self._route.link, "set", index=link.ifindex, group=LEAVING_GROUP, state="down"
                 )
                 addresses.tolerate(errno.ENODEV, leave)
-            addresses.tolerate(errno.ENODEV, lambda: self._route.link("del", group=_LEAVING_GROUP))
+            addresses.tolerate(errno.ENODEV, lambda: self._route.link("del", group=LEAVING_GROUP))
 
 
 def _known_to_host(port: Port) -> list[str]:
