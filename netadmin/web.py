@@ -4,7 +4,6 @@ TCP is for everybody who signs in; the Unix socket is the local administrator's,
 else can open it. The application tells them apart by the ASGI scope's `server`.
 """
 
-import asyncio
 import os
 import socket
 from pathlib import Path
@@ -39,14 +38,16 @@ def main() -> None:
     sockets = [open_tcp(environment.listen_address), open_unix(environment.web_socket)]
     config = uvicorn.Config(
         "netadmin.asgi:application",
+        http="httptools",
         lifespan="off",
         log_level="warning",
         access_log=False,
+        server_header=False,
         # Headers of a proxy must not decide who somebody is.
         proxy_headers=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=3,
     )
-    asyncio.run(uvicorn.Server(config).serve(sockets=sockets))
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """One child process: started, watched, restarted when it dies, stopped with everything it started."""
 
 import asyncio
-import contextlib
-import ctypes
 import os
 import signal
 import time
@@ -10,16 +8,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LOG_LIMIT = 5 * 1024 * 1024
-PR_SET_PDEATHSIG = 1
-FIRST_DELAY, LAST_DELAY = 0.5, 10.0
+from netadmin.launcher.logs import explain, find_log, open_log
+from netadmin.launcher.process import Process, describe_end
+
+FIRST_DELAY, LAST_DELAY = 0.5, 30.0
 """Seconds before the first restart of a child that died, and the most between later ones."""
-_libc = ctypes.CDLL(None)
+STEADY_AFTER = 60.0
+ASK_EVERY, REMIND_EVERY = 0.02, 5.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Child:
-    """What to run; `ready` returns when it can be used, and is asked within `patience` seconds."""
+    """What to run; `ready` says whether it can be used, which it must within `patience` seconds."""
 
     name: str
     command: list[str]
@@ -27,15 +27,12 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_within: float = 10.0
     patience: float = 60.0
+    farewell: int = signal.SIGKILL
+    """What the kernel sends should the launcher be killed: SIGTERM where something has to be put in order."""
 
 
 class NotReady(Exception):
-    """One sentence: which child did not come up, and where its log is."""
-
-
-def _die_with_the_launcher() -> None:
-    # Also when the launcher is killed -9 nothing of it stays behind.
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    """One sentence: which child did not come up, where its log is and how that ends."""
 
 
 class Keeper:
@@ -43,75 +40,75 @@ class Keeper:
 
     def __init__(self, child: Child, log_dir: Path, say: Callable[[str], None]) -> None:
         self.child = child
-        self._log = log_dir / f"{child.name}.log"
-        self._say = say
-        self._process: asyncio.subprocess.Process | None = None
+        self._log_dir, self._say = log_dir, say
+        self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process as it is now; None between two."""
+        return self._process.pid if self._process and not self._process.ended.done() else None
 
     async def start(self) -> None:
         """Start the child and wait until it is ready; from then on it is restarted whenever it ends."""
         began = time.monotonic()
-        self._rotate()
-        await self._spawn()
+        self._process = self._spawn()
+        remind = began + REMIND_EVERY
         while not await self.child.ready():
-            process = self._process
-            ended = process is None or process.returncode is not None
-            if ended or time.monotonic() - began > self.child.patience:
-                await self.stop()
-                raise NotReady(f"{self.child.name} did not come up; its log is {self._log}.")
-            await asyncio.sleep(0.02)
+            now = time.monotonic()
+            if self._process.ended.done():
+                raise self._give_up(f"ended with {describe_end(self._process.ended.result())}")
+            if now - began > self.child.patience:
+                raise self._give_up(f"is not ready after {self.child.patience:g} s")
+            if now > remind:
+                self._say(f"{self.child.name:<14} not ready yet, after {now - began:.0f} s")
+                remind = now + REMIND_EVERY
+            await asyncio.sleep(ASK_EVERY)
         self._watch = asyncio.create_task(self._keep())
         self._say(f"{self.child.name:<14} ready after {time.monotonic() - began:.1f} s")
 
-    async def _spawn(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.child.command,
-                stdin=asyncio.subprocess.DEVNULL,
+    def _give_up(self, why: str) -> NotReady:
+        return NotReady(explain(f"{self.child.name} {why}", self._log_dir, self.child.name))
+
+    def _spawn(self) -> Process:
+        log = open_log(self._log_dir, self.child.name)
+        try:
+            return Process(
+                self.child.command,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.child.environment},
-                # Ctrl-C is for the launcher, which stops its children in their order.
-                start_new_session=True,
-                preexec_fn=_die_with_the_launcher,
+                farewell=self.child.farewell,
+                environment=self.child.environment,
             )
+        finally:
+            os.close(log)
 
     async def _keep(self) -> None:
         delay = FIRST_DELAY
+        began = time.monotonic()
         while True:
             assert self._process is not None
-            began = time.monotonic()
-            code = await self._process.wait()
-            if self._stopping:
-                return
-            if time.monotonic() - began > 60:
+            code = await asyncio.shield(self._process.ended)
+            if time.monotonic() - began > STEADY_AFTER:
                 delay = FIRST_DELAY
-            self._say(f"{self.child.name} ended ({code}); it is started again in {delay:.1f} s, see {self._log}")
+            log = find_log(self._log_dir, self.child.name)
+            self._say(
+                f"{self.child.name} ended with {describe_end(code)}; started again in {delay:g} s, see {log}"
+            )
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_DELAY)
-            if self._stopping:
-                return
-            await self._spawn()
+            began = time.monotonic()
+            self._process = self._spawn()
 
     async def stop(self) -> None:
-        """SIGTERM, and after the child's time SIGKILL to all that is in its session."""
-        self._stopping = True
-        process = self._process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), self.child.stop_within)
-            except TimeoutError:
-                self._say(f"{self.child.name} did not end within {self.child.stop_within:.0f} s and is killed")
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        """SIGTERM, and after the child's time SIGKILL to all that is in its group."""
         if self._watch is not None:
             self._watch.cancel()
+            await asyncio.wait([self._watch])
+        if self._process is not None and not await self._process.stop(self.child.stop_within):
+            self._say(f"{self.child.name} did not end within {self.child.stop_within:g} s and was killed")
 
-    def _rotate(self) -> None:
-        if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
-            self._log.replace(self._log.with_suffix(".log.1"))
+    def kill(self) -> None:
+        """Let a `stop` that waits wait no longer."""
+        if self._process is not None:
+            self._process.kill()

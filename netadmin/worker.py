@@ -1,0 +1,47 @@
+"""`python -m netadmin.worker`: the server's own Celery worker, with the beat as a thread of it.
+
+A thread, because Celery's embedded beat is a second process that outlives a worker that was killed; and it keeps its
+schedule in memory, since nothing in it is rarer than some seconds.
+"""
+
+import os
+import signal
+import threading
+from typing import Any
+
+from celery.beat import Scheduler, Service
+from celery.signals import worker_ready
+
+from netadmin.celery import app
+
+
+def _beat() -> None:
+    try:
+        Service(app, scheduler_cls=Scheduler).start()
+    finally:
+        # Without the beat nothing is resynchronised: end, and be started anew.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _start_beat(**_: Any) -> None:
+    threading.Thread(target=_beat, name="beat", daemon=True).start()
+
+
+def main() -> None:
+    worker_ready.connect(_start_beat)
+    app.worker_main(
+        [
+            "worker",
+            "--pool=solo",
+            "--queues=server",
+            "--hostname=server@%h",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
