@@ -83,6 +83,8 @@ async def supervise(options: argparse.Namespace) -> None:
     tasks[0].cancel()
     if redis is not None:
         await redis.aclose()
+    # The handler goes with the loop: a launcher that asks twice shall not turn an orderly end into a killed one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def main() -> int:
