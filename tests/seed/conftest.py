@@ -1,7 +1,4 @@
-"""The document's commands, in a private host with the whole product running in it.
-
-The tests of this folder are one story: each stands on what the ones before it have built.
-"""
+"""The command line against the whole product, which runs in a private host, once for each module."""
 
 from collections.abc import Iterator
 
@@ -17,7 +14,7 @@ def private_host() -> None:
     enter_private_host()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     product = Product(tmp_path_factory.mktemp("state"))
     try:
@@ -26,3 +23,4 @@ def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
         product.stop()
     finally:
         product.kill_leftovers()
+        product.run("host", "purge")

@@ -3,6 +3,8 @@
 Where the article contradicts its own steps or today's engine, the test has what really follows from the steps:
 the addresses are the lowest free ones, container5 is only on local_alias in the alias part, and names of the
 default bridge are never answered. Containers need no image and no command.
+
+The tests are one story: each stands on what the ones before it have built.
 """
 
 import json
