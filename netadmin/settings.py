@@ -98,7 +98,6 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = ENVIRONMENT.state_dir / "static"
 # The admin's and the API pages' files are served straight from their packages: nothing to collect before a start.
 WHITENOISE_USE_FINDERS = True
 

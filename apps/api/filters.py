@@ -72,7 +72,7 @@ class Networks(filters.FilterSet):
     host = filters.CharFilter(field_name="host__name")
     name = filters.CharFilter(lookup_expr="icontains")
     id = filters.CharFilter(lookup_expr="icontains")
-    driver = filters.ChoiceFilter(choices=Driver.choices)
+    driver = filters.ChoiceFilter(choices=Driver.choices, null_value="\0")
     label = Labels(label="key or key=value; repeatable")
     type = filters.ChoiceFilter(
         choices=[("builtin", "predefined"), ("custom", "made by people")], method="filter_type"

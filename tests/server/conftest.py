@@ -1,0 +1,60 @@
+"""Accounts, clients and a host that answers, for tests of the server."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# Django reads the environment when it is loaded, below.
+STATE_DIR = Path(os.environ.setdefault("NETADMIN_STATE_DIR", tempfile.mkdtemp(prefix="netadmin-test-")))
+os.environ.setdefault("NETADMIN_HOST_NAME", "node1")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
+
+import django  # noqa: E402
+import pytest  # noqa: E402
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+
+# Each test client looks up every static file, and each password is hashed 1 000 000 times: neither is tested here.
+settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+from apps.delivery import answers  # noqa: E402
+from netadmin.environment import Environment  # noqa: E402
+from tests.server.hosts import AnsweringHosts, enrol_host  # noqa: E402
+from tests.server.people import make_client  # noqa: E402
+from tests.valkey import running_valkey  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[None]:
+    with running_valkey(Environment.read().redis_socket):
+        yield
+
+
+@pytest.fixture
+def client_of(db: None) -> Callable[[str], Any]:
+    """A REST client by role: admin, operator, read-only, or nobody."""
+    return make_client
+
+
+@pytest.fixture
+def operator(client_of: Callable[[str], Any]) -> Any:
+    return client_of("operator")
+
+
+@pytest.fixture
+def node1(db: None) -> Any:
+    """The server's own host, with the predefined networks, enrolled and up to date."""
+    return enrol_host("node1")
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch, valkey: None) -> Any:
+    """Whoever waits for a host has its answer: everything is as it should be, unless `failing` says otherwise."""
+    hosts = AnsweringHosts()
+    monkeypatch.setattr(answers, "await_answer", hosts.answer)
+    return hosts

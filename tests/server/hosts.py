@@ -1,0 +1,62 @@
+"""Hosts as the server sees them: enrolled, and answering what they are asked."""
+
+from django.db import transaction
+
+from apps.delivery.management.commands.prepare import ensure_networks
+from apps.delivery.models import Operation
+from apps.delivery.receiver import receive
+from apps.delivery.rows import changes_since
+from apps.hosts.models import Host
+from apps.hosts.services import enrol
+from apps.ipam.choice import DEFAULT_POOLS
+from apps.ipam.models import Pool
+from workers.contract.reports import Outcome, Report
+from workers.contract.state import Row
+
+
+def enrol_host(name: str) -> Host:
+    if not Pool.objects.exists():  # A test with transactions of its own has emptied the database.
+        Pool.objects.bulk_create(
+            Pool(name=name, space=space, base=base, size=size) for name, space, base, size in DEFAULT_POOLS
+        )
+    host, _ = enrol(name)
+    ensure_networks(host)
+    AnsweringHosts().catch_up(host)
+    return host
+
+
+class AnsweringHosts:
+    """What the hosts' workers would report, said at the moment when somebody begins to wait."""
+
+    def __init__(self) -> None:
+        self.failing: dict[str, str] = {}
+        """Sentence by kind: what becomes of new rows of that kind."""
+        self.silent = False
+
+    def answer(self, question: object, timeout: float) -> str | None:
+        if not self.silent:
+            operation = Operation.objects.get(pk=question)
+            assert operation.host is not None
+            self.catch_up(operation.host)
+        return None
+
+    def catch_up(self, host: Host) -> None:
+        """Report on every row that the host has not acknowledged."""
+        with transaction.atomic():
+            current = Host.objects.get(pk=host.pk)
+            rows = changes_since(current, current.acked_revision)
+            report = Report(
+                host=current.name,
+                epoch=current.epoch,
+                acked=current.revision,
+                outcomes=tuple(self._outcome(row) for row in rows),
+            )
+            receive(current, report)
+
+    def _outcome(self, row: Row) -> Outcome:
+        if row.spec is None:
+            return Outcome(kind=row.kind, id=row.id, revision=row.revision, state="gone")
+        message = self.failing.get(row.kind)
+        if message is not None:
+            return Outcome(kind=row.kind, id=row.id, revision=row.revision, state="failed", message=message)
+        return Outcome(kind=row.kind, id=row.id, revision=row.revision, state="applied")

