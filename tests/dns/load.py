@@ -14,6 +14,7 @@ import dns.message
 
 from tests.dns.host import NameServer, delete_namespace, holder, make_namespace, udp_to, view
 from tests.isolation import enter_private_host, require_root
+from workers.contract.names import Entry
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def main() -> int:
             server = NameServer(Path(folder))
             server.without_uvloop = loop == "asyncio"
             server.start()
-            entries = [holder("web", ipv4="10.1.0.2"), *(view(name, "a") for name in names)]
+            entries: list[Entry] = [holder("web", ipv4="10.1.0.2"), *(view(name, "a") for name in names)]
             server.client.update(entries, [])
             for clients in (1, 10):
                 load = measure(names[0], "web", clients, seconds=4)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_a_file_that_is_no_namespace_is_reported(server: NameServer) -> None:
 
 def test_names_answer_even_if_they_cannot_be_remembered(server: NameServer, sandbox: MakeSandbox) -> None:
     asker = sandbox("asker")
-    with sqlite3.connect(server.memory) as other:
+    with closing(sqlite3.connect(server.memory)) as other:
         other.execute("BEGIN IMMEDIATE")
         failures = server.client.update([holder("web", ipv4="10.1.0.2"), view(asker, "a")], [])
         other.rollback()

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import dns.flags
 import dns.message
@@ -52,11 +53,11 @@ class Upstream:
             if not packet:
                 return
             self.ports.append(client[1])
-            threading.Thread(
-                target=self._reply,
-                args=(packet, "udp", lambda reply, client=client: self._udp.sendto(reply, client)),
-                daemon=True,
-            ).start()
+            answer = partial(self._reply, packet, "udp", partial(self._send_udp, client))
+            threading.Thread(target=answer, daemon=True).start()
+
+    def _send_udp(self, client: tuple[str, int], reply: bytes) -> None:
+        self._udp.sendto(reply, client)
 
     def _serve_tcp(self) -> None:
         while True:
@@ -67,11 +68,7 @@ class Upstream:
             with connection:
                 size = int.from_bytes(connection.recv(2), "big")
                 packet = connection.recv(size)
-                self._reply(
-                    packet,
-                    "tcp",
-                    lambda reply, door=connection: door.sendall(len(reply).to_bytes(2, "big") + reply),
-                )
+                self._reply(packet, "tcp", partial(_send_tcp, connection))
 
     def _reply(self, packet: bytes, transport: str, send: Callable[[bytes], object]) -> None:
         query = dns.message.from_wire(packet)
@@ -125,3 +122,7 @@ class Upstream:
         other = dns.message.make_response(dns.message.make_query("other.example.test", "A", id=query.id))
         other.answer.append(dns.rrset.from_text("other.example.test.", 300, "IN", "A", "192.0.2.66"))
         return [lie.to_wire(), other.to_wire()]
+
+
+def _send_tcp(connection: socket.socket, reply: bytes) -> None:
+    connection.sendall(len(reply).to_bytes(2, "big") + reply)

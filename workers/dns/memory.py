@@ -47,14 +47,23 @@ class Memory:
         """Raise sqlite3.Error when the file cannot be written."""
         with self._connection:
             self._connection.executemany("DELETE FROM entries WHERE kind = ? AND id = ?", forgotten)
-            self._connection.executemany(
-                "INSERT INTO entries (kind, id, body) VALUES (?, ?, ?)"
-                " ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-                [(*key_of(entry), msgspec.json.encode(entry)) for entry in entries],
-            )
+            self._put(entries)
+
+    def replace(self, entries: Iterable[Entry]) -> None:
+        """Forget all but `entries`, also what could not be read; raise sqlite3.Error as `store` does."""
+        with self._connection:
+            self._connection.execute("DELETE FROM entries")
+            self._put(entries)
 
     def close(self) -> None:
         self._connection.close()
+
+    def _put(self, entries: Iterable[Entry]) -> None:
+        self._connection.executemany(
+            "INSERT INTO entries (kind, id, body) VALUES (?, ?, ?)"
+            " ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+            [(*key_of(entry), msgspec.json.encode(entry)) for entry in entries],
+        )
 
 
 def _open(path: Path) -> sqlite3.Connection:

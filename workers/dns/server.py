@@ -70,7 +70,7 @@ class Listener:
         self._resolver = resolver
         self._stamp = scope.stamp()
         self._packed: dict[bytes, tuple[bytes, bytes]] = {}
-        self._connections = 0
+        self._connections: set[socket.socket] = set()
         self._forwarded = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -94,6 +94,9 @@ class Listener:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in self._connections:
+            # Its task was cancelled before its first step.
+            connection.close()
 
     def _drain(self) -> None:
         """Answer what waits. Names cannot change meanwhile, so kept answers are checked once per wake-up."""
@@ -101,24 +104,30 @@ class Listener:
         if stamp != self._stamp:
             self._stamp = stamp
             self._packed.clear()
-        receive, send = self._doors.udp.recvfrom, self._doors.udp.sendto
+        receive, send, packed = self._doors.udp.recvfrom, self._doors.udp.sendto, self._packed
+        queries = hits = 0
         for _ in range(BATCH):
             try:
                 packet, client = receive(DATAGRAM)
             except OSError:
-                return
-            self._resolver.counters.queries += 1
+                break
+            queries += 1
             key = wire.cache_key(packet)
-            kept = self._packed.get(key)
+            kept = packed.get(key)
             if kept is None:
                 reply = self._answer(packet, client, key)
             else:
-                self._resolver.counters.cache_hits += 1
+                hits += 1
                 header, answers = kept
                 reply = packet[:2] + header + packet[12 : packet.find(0, 12) + 5] + answers
             if reply is not None:
-                with contextlib.suppress(OSError):
+                try:
                     send(reply, client)
+                except OSError:
+                    # The sandbox does not take it now; it will ask again.
+                    continue
+        self._resolver.counters.queries += queries
+        self._resolver.counters.cache_hits += hits
 
     def _answer(self, packet: bytes, client: Client, key: bytes) -> bytes | None:
         """The reply to a datagram, if it can be given at once."""
@@ -161,11 +170,11 @@ class Listener:
                 self._loop.remove_reader(self._doors.tcp)
                 self._pause = self._loop.call_later(OUT_OF_DESCRIPTORS_PAUSE, self._accept_again)
                 return
-            if self._connections >= MOST_CONNECTIONS:
+            if len(self._connections) >= MOST_CONNECTIONS:
                 connection.close()
                 continue
             connection.setblocking(False)
-            self._connections += 1
+            self._connections.add(connection)
             self._start(self._serve(connection))
 
     def _accept_again(self) -> None:
@@ -187,7 +196,7 @@ class Listener:
             return
         finally:
             connection.close()
-            self._connections -= 1
+            self._connections.discard(connection)
 
     async def _answer_stream(self, packet: bytes) -> bytes | None:
         self._resolver.counters.queries += 1

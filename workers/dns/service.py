@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from workers.contract.names import Entry, Holder, View
 from workers.dns.lookup import Record, Zones
@@ -39,7 +40,7 @@ class Service:
 
     async def update(self, entries: Sequence[Entry], forgotten: Sequence[Key]) -> Failures:
         async with self._turn:
-            failures = self._remember(entries, forgotten)
+            failures = self._remember(partial(self._memory.store, entries, forgotten))
             failures |= await self._apply(entries, forgotten)
             return failures
 
@@ -49,7 +50,7 @@ class Service:
             known: set[Key] = {("holder", endpoint) for endpoint in self.zones.records}
             known |= {("view", container) for container in self.zones.scopes}
             forgotten = sorted(known - {key_of(entry) for entry in entries})
-            failures = self._remember(entries, forgotten)
+            failures = self._remember(partial(self._memory.replace, entries))
             failures |= await self._apply(entries, forgotten)
             return failures
 
@@ -74,9 +75,9 @@ class Service:
             "holders": len(self.zones.records),
         }
 
-    def _remember(self, entries: Iterable[Entry], forgotten: Iterable[Key]) -> Failures:
+    def _remember(self, write: Callable[[], None]) -> Failures:
         try:
-            self._memory.store(entries, forgotten)
+            write()
         except sqlite3.Error as error:
             # The names still answer; what is at stake is the next restart.
             sentence = f"The names answer but could not be written to disk ({error}); make room for them."

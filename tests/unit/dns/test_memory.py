@@ -44,6 +44,15 @@ def test_a_later_entry_replaces_and_a_deleted_one_is_gone(tmp_path: Path) -> Non
     assert recall(path) == [changed]
 
 
+def test_replacing_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "memory"
+    memory = Memory(path)
+    memory.store([HOLDER], [])
+    memory.replace([VIEW])
+    memory.close()
+    assert recall(path) == [VIEW]
+
+
 def test_a_damaged_file_is_put_aside_and_said_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "memory"
     path.write_bytes(b"no database at all" * 100)

@@ -2,6 +2,7 @@
 
 import struct
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -90,7 +91,7 @@ def test_letters_stay_as_asked_and_are_folded_for_the_look_up() -> None:
 
 def test_a_compressed_question_and_options_go_through_dnspython() -> None:
     message = make(use_edns=0, payload=1400)
-    message.use_edns(0, 0, 1400, options=[dns.edns.GenericOption(10, b"12345678")])
+    message.use_edns(0, 0, 1400, options=[dns.edns.CookieOption(b"12345678", b"")])
     packet = message.to_wire()
     assert wire.read_plain(packet) is None
     query = wire.read(packet)
