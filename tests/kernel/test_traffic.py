@@ -58,22 +58,21 @@ def test_the_host_reaches_its_endpoints_and_learns_no_neighbours(scene: Scene) -
     assert port.mac not in run("ip", "neigh", "show", "dev", net.device)
 
 
-def test_an_address_that_comes_back_with_another_mac_is_reached_at_once(scene: Scene) -> None:
+DERIVED, GIVEN = "02:42:0a:01:00:03", "02:42:0a:01:99:99"
+
+
+@pytest.mark.parametrize("macs", [(DERIVED, GIVEN), (GIVEN, DERIVED)])
+def test_an_address_that_comes_back_with_another_mac_is_reached_at_once(
+    scene: Scene, macs: tuple[str, str]
+) -> None:
     net = scene.network(1, ipv6=True)
     scene.attach("asker", net, 2)
-    former = scene.attach("former", net, 3)
+    scene.create(made.sandbox("former"), made.sandbox("next"))
+    former = msgspec.structs.replace(made.port("former", net, 3), mac=macs[0])
+    scene.create(former)
     assert is_reached("asker", "10.1.0.3", "fd00:1::3") == [True, True]
     scene.remove(former)
-    scene.create(made.sandbox("next"))
-    scene.create(
-        msgspec.structs.replace(
-            former,
-            container=made.identity("next"),
-            sandbox="next",
-            mac="02:42:0a:01:99:99",
-            device="veth9999999",
-        )
-    )
+    scene.create(msgspec.structs.replace(made.port("next", net, 3), mac=macs[1]))
     for address in ("10.1.0.3", "fd00:1::3"):
         assert (ping("asker", address) or 1000) < AT_ONCE
 

@@ -96,12 +96,10 @@ def read(container: str, sandbox: str) -> Files | None:
 
 def marked() -> Iterator[tuple[str, str]]:
     """(container id, sandbox name) of each folder of ours, also of a sandbox that a reboot took."""
-    if not FOLDER.is_dir():
-        return
-    for folder in sorted(FOLDER.iterdir()):
-        owner = _owner(folder)
+    for name in sorted(os.listdir(FOLDER)) if FOLDER.is_dir() else ():
+        owner = _owner(FOLDER / name)
         if owner not in (None, _NOBODY, _UNKNOWN):
-            yield str(owner), folder.name
+            yield str(owner), name
 
 
 def rename(container: str, old: str, new: str) -> None:

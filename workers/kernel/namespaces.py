@@ -72,6 +72,8 @@ class Namespaces:
 
     def __init__(self) -> None:
         self._home = os.open(_CURRENT, os.O_RDONLY | os.O_CLOEXEC)
+        # Once is enough, and it takes longer with each namespace.
+        self._is_prepared = False
 
     def close(self) -> None:
         os.close(self._home)
@@ -148,7 +150,9 @@ class Namespaces:
             self._accept_existing(wanted)
             return
         with explained(f"The namespace {wanted.name} cannot be created"):
-            _prepare_folder()
+            if not self._is_prepared:
+                _prepare_folder()
+                self._is_prepared = True
             try:
                 _check(_libc.unshare(_CLONE_NEWNET))
                 # Marked and set up before it has a name: what can be found is complete.

@@ -3,12 +3,14 @@
 https://docs.kernel.org/networking/ip-sysctl.html
 """
 
+import os
 from pathlib import Path
 
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import check_device
 
 _ROOT = Path("/proc/sys/net")
+_HAS_IPV6 = (_ROOT / "ipv6").exists()
 
 
 def _read(path: Path) -> str:
@@ -16,16 +18,23 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, value: str) -> None:
-    # Some writes take the kernel's one lock of the network configuration even when nothing changes.
+    """Set it, unless it has that value already."""
+    # One look-up of the path: it gets slower with each namespace, as all their settings have the same names.
+    # Reading first, since some writes take the lock of the whole network configuration even for nothing.
+    # Position 0 both times: the kernel ignores writes elsewhere.
     with explained(f"The kernel setting {path} cannot be set to {value!r}"):
-        if _read(path) != value:
-            path.write_text(value)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if os.pread(descriptor, 64, 0).decode().strip() != value:
+                os.pwrite(descriptor, value.encode(), 0)
+        finally:
+            os.close(descriptor)
 
 
 def set_ipv6(device: str, on: bool) -> None:
     """IPv6 of one device: off, or on without the seconds of address detection and without outside routers."""
     folder = _ROOT / "ipv6/conf" / check_device(device)
-    if not folder.exists():
+    if not _HAS_IPV6:
         if on:
             raise KernelError(f"The device {device} cannot have an IPv6 address: this kernel has no IPv6.")
         return
@@ -48,7 +57,7 @@ def enable_forwarding(ipv6: bool) -> None:
     _write(_ROOT / "ipv4/ip_forward", "1")
     if not ipv6:
         return
-    if not (_ROOT / "ipv6").exists():
+    if not _HAS_IPV6:
         raise KernelError("The network cannot have IPv6: this kernel has none.")
     if _read(_ROOT / "ipv6/conf/all/forwarding") == "1":
         return
