@@ -96,7 +96,7 @@ def _wide(text: str) -> int:
 
 @pytest.mark.django_db
 def test_free_ranges_are_always_what_the_addresses_leave_over() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         TakeAndRelease,
         settings=settings(
             max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
