@@ -165,6 +165,33 @@ def test_a_port_whose_sandbox_lost_its_name_is_reported_and_removable(scene: Sce
         assert port.key not in scene.kernel.observe()
 
 
+def test_a_port_of_a_former_start_is_not_taken_for_one_of_the_present(scene: Scene) -> None:
+    net = scene.network(1)
+    former = scene.attach("web", net, 2)
+    with open("/run/netns/web") as _held:
+        scene.kernel.remove(made.sandbox("web", 1))
+        present = made.port("web", net, 3)
+        scene.create(made.sandbox("web", 2), present)
+        found = scene.kernel.observe()
+        assert found[present.key] == present
+        assert found[former.key] == msgspec.structs.replace(
+            former, sandbox="", interface="", mac="", mtu=0, addresses=(), gateways=()
+        )
+
+
+def test_names_are_swapped_by_a_detour(scene: Scene) -> None:
+    scene.create(made.sandbox("a"), made.files("a"), made.sandbox("b"), made.files("b"))
+    names = ("a", "aside"), ("b", "a"), ("aside", "b")
+    for container, (old, new) in zip(("a", "b", "a"), names, strict=True):
+        before = msgspec.structs.replace(made.sandbox(container), name=old)
+        scene.kernel.change(before, msgspec.structs.replace(before, name=new))
+    found = scene.kernel.observe()
+    for container, name in (("a", "b"), ("b", "a")):
+        wanted = msgspec.structs.replace(made.sandbox(container), name=name)
+        moved = msgspec.structs.replace(made.files(container), sandbox=name)
+        assert (found[wanted.key], found[moved.key]) == (wanted, moved)
+
+
 def test_what_is_missing_is_named(scene: Scene) -> None:
     net = scene.network(1)
     with pytest.raises(KernelError, match="The namespace web is not there"):

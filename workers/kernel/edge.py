@@ -101,7 +101,7 @@ class Kernel:
                 raise TypeError(f"not an object of the kernel: {found.kind}")
 
     def remove_ports(self, found: Iterable[Port]) -> None:
-        """Remove many ports at once: 1 ms each, where one by one the kernel waits 15 ms for each."""
+        """Remove many ports at once: the kernel waits 20 ms once, not for each of them."""
         self._ports.remove(found)
 
     def _rename(self, found: Sandbox, wanted: Sandbox) -> None:
