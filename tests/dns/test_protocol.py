@@ -167,7 +167,8 @@ def test_a_flood_from_one_sandbox_leaves_others_their_answers(
     calm = sandbox("calm")
     server.client.update([view(calm, "a")], [])
     fork = multiprocessing.get_context("fork")
-    floods = [fork.Process(target=flood, args=(udp_to(asker),), daemon=True) for _ in range(3)]
+    doors = [udp_to(asker) for _ in range(3)]
+    floods = [fork.Process(target=flood, args=(door,), daemon=True) for door in doors]
     for process in floods:
         process.start()
     try:
@@ -178,9 +179,10 @@ def test_a_flood_from_one_sandbox_leaves_others_their_answers(
                 assert exchange(door, QUESTION).id == 4711
                 assert time.monotonic() - before < 1
     finally:
-        for process in floods:
+        for process, door in zip(floods, doors, strict=True):
             process.kill()
             process.join()
+            door.close()
 
 
 def flood(door: socket.socket) -> None:
