@@ -1,0 +1,45 @@
+# What a person types; each target says what it does while it does it.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := pyproject.toml
+
+.PHONY: install install-dev run demo test bench lint format clean-host locks
+
+install: .venv/.installed
+install-dev: .venv/.installed-dev
+
+.venv/.installed: requirements.lock $(SOURCES) tools/install
+	@PYTHON="$(PYTHON)" tools/install requirements.lock
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock $(SOURCES) tools/install
+	@PYTHON="$(PYTHON)" tools/install requirements-dev.lock
+	@touch $@ .venv/.installed
+
+run: install
+	@exec $(BIN)/python -m netadmin.launcher
+
+demo: install
+	@exec $(BIN)/python -m netadmin.launcher --demo
+
+test: install-dev
+	@exec $(BIN)/python -m tests.run $(SUITES)
+
+bench: install-dev
+	@exec $(BIN)/python -m tests.bench
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	NETADMIN_STATE_DIR=$(CURDIR)/build/lint $(BIN)/mypy apps netadmin workers
+	$(BIN)/lint-imports
+
+format: install-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean-host: install
+	@exec $(BIN)/netadmin host purge
+
+locks:
+	@tools/lock

@@ -1,0 +1,78 @@
+"""`python -m tests.run [SUITE...]`: every suite in a pytest of its own, since some move their process to another host.
+
+Prints a line per suite and a closing one; exit status 1 when anything failed.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "build" / "tests"
+SUITES = ("architecture", "unit", "server", "kernel", "dns", "runtimes", "workers", "fullstack", "seed")
+NOTHING_COLLECTED = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    suite: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.suite:<14} {self.passed} passed, {self.failed} failed{skipped} in {self.seconds:.0f} s"
+
+
+def run_suite(suite: str) -> Result:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    record = RESULTS / f"{suite}.xml"
+    record.unlink(missing_ok=True)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/{suite}", f"--junitxml={record}"]
+    status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+    return read_result(suite, record, status, time.monotonic() - began)
+
+
+def read_result(suite: str, record: Path, status: int, seconds: float) -> Result:
+    """From pytest's own record; a run that ended badly without a failed test counts as one."""
+    passed = failed = skipped = 0
+    if record.exists():
+        for test in xml.parse(record).iter("testcase"):
+            kinds = {child.tag for child in test}
+            failed += bool(kinds & {"failure", "error"})
+            skipped += "skipped" in kinds
+            passed += not kinds & {"failure", "error", "skipped"}
+    if status not in (0, NOTHING_COLLECTED) and not failed:
+        failed = 1
+    return Result(suite, passed, failed, skipped, seconds)
+
+
+def main(wanted: list[str]) -> int:
+    known = [suite for suite in SUITES if (ROOT / "tests" / suite).is_dir()]
+    if unknown := set(wanted) - set(known):
+        print(
+            f"There is no suite {', '.join(sorted(unknown))}; known ones: {', '.join(known)}.",
+            file=sys.stderr,
+        )
+        return 2
+    if os.geteuid() != 0:
+        print("Without root the suites that make network namespaces are skipped; use sudo make test.")
+    results = []
+    for suite in wanted or known:
+        print(f"== {suite}", flush=True)
+        results.append(run_suite(suite))
+    print("\n" + "\n".join(str(result) for result in results))
+    failed = sum(result.failed for result in results)
+    print(f"{sum(result.passed for result in results)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
