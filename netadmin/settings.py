@@ -148,6 +148,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+UNFOLD = {"SITE_TITLE": "netadmin", "SITE_HEADER": "netadmin", "SITE_URL": "/"}
+
 NETADMIN_ANSWER_TIMEOUT = 15.0
 """Seconds a request waits for the host before it answers 202."""
 

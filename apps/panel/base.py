@@ -1,0 +1,201 @@
+"""What all pages of the admin panel share.
+
+For the plain look, take ModelAdmin and TabularInline here from django.contrib.admin, and its widgets in `fields`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.admin import ModelAdmin as LookAdmin
+from unfold.admin import TabularInline
+
+from apps.accounts.roles import may_change, role_of
+from apps.common.errors import Conflict, DomainError
+from apps.common.fields import given_as
+from apps.delivery.changes import Change, carry_out
+from apps.delivery.models import Operation
+from apps.hosts.models import Host
+
+
+class _Untied(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Pages that are not one transaction: a host hears of a change, and answers, when it is committed."""
+
+    def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        return cast(HttpResponse, self._changeform_view(*args, **kwargs))  # type: ignore[attr-defined]
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return cast(HttpResponse, self._delete_view(request, object_id, extra_context))
+
+
+class BaseAdmin(LookAdmin, _Untied):
+    """Roles decide here as in REST."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return role_of(request.user) is not None
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return role_of(request.user) is not None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_change(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return may_change(request.user)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """For actions."""
+        return may_change(request.user)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # It would delete rows and not ask the services.
+        return {
+            name: action for name, action in super().get_actions(request).items() if name != "delete_selected"
+        }
+
+
+class ReadOnlyAdmin(BaseAdmin):
+    """Can be looked at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return True
+
+
+def change(
+    request: HttpRequest,
+    host: Host,
+    action: str,
+    work: Callable[[Host], models.Model],
+    *,
+    detail: dict[str, Any] | None = None,
+    wait: bool = True,
+) -> models.Model:
+    """Carry `work` out; Conflict when the host could not. A host that has not answered yet is mentioned."""
+    actor = cast(User, request.user)
+    subject, operation = carry_out(
+        Change(actor=actor, action=action, detail=detail or {}), host, work, wait=wait
+    )
+    if operation.outcome == Operation.Outcome.FAILED:
+        raise Conflict("host_failed", operation.message)
+    if operation.outcome == Operation.Outcome.PENDING:
+        messages.warning(request, f"Recorded; host {host.name} has not answered yet.")
+    return subject
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form whose last step of validation is the change itself: what a service refuses is a form error."""
+
+    request: HttpRequest
+
+    def perform(self, given: dict[str, Any]) -> models.Model:
+        """Make the change; the changed or new object."""
+        raise NotImplementedError
+
+    def _post_clean(self) -> None:
+        if self.errors:
+            return
+        try:
+            self.instance = self.perform(self.cleaned_data)
+        except DomainError as error:
+            field = given_as(error.field)
+            self.add_error(field if field in self.fields else None, error.message)
+
+
+class ServiceAdmin(BaseAdmin):
+    """Rows that only services write: adding is a `ServiceForm`, deleting is `remove`, all else is read-only."""
+
+    add_form: type[ServiceForm]
+    change_form: type[ServiceForm] | None = None
+    shown: Sequence[str] = ()
+    """What the page of one row shows."""
+
+    def remove(self, request: HttpRequest, row: Any) -> None:
+        raise NotImplementedError
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> type[Any]:
+        form = self.add_form if obj is None else self.change_form
+        if form is None:
+            return cast(type[Any], super().get_form(request, obj, change, **kwargs))
+        return type(form.__name__, (form,), {"request": request})
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        if obj is None:
+            return list(self.add_form.base_fields)
+        return [*(self.change_form.base_fields if self.change_form else ()), *self.shown]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return () if obj is None else self.shown
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The form has done it."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        # What else goes is the services' business, so that no protected row forbids it here.
+        return [str(row) for row in objs], {}, set(), []
+
+    def _delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None
+    ) -> HttpResponse:
+        try:
+            return cast(HttpResponse, super()._delete_view(request, object_id, extra_context))
+        except DomainError as error:
+            messages.error(request, error.message)
+            options = self.model._meta
+            name = f"admin:{options.app_label}_{options.model_name}_change"
+            return redirect(reverse(name, args=[object_id]))
+
+    # The operations are the history; a second one that only knows of this panel would mislead.
+    def log_addition(self, *args: Any) -> None:
+        pass
+
+    def log_change(self, *args: Any) -> None:
+        pass
+
+    def log_deletions(self, *args: Any) -> None:
+        pass
+
+
+def each(
+    request: HttpRequest, rows: Sequence[Any], host_of: Callable[[Any], Host], action: str, work: Any
+) -> None:
+    """One change after the other; waits for the host only when there is a single one."""
+    for row in rows:
+        try:
+            change(
+                request, host_of(row), action, lambda locked, row=row: work(locked, row), wait=len(rows) == 1
+            )
+        except DomainError as error:
+            messages.error(request, error.message)

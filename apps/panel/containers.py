@@ -1,0 +1,152 @@
+"""Containers, and what may be done to them."""
+
+import shlex
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold import widgets
+
+from apps.containers.models import Container
+from apps.hosts.models import Host
+from apps.networks.models import Endpoint, Network
+from apps.networks.selectors import find_container, find_network
+from apps.networks.services import lifecycle
+from apps.networks.services.endpoints import Wish
+from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, each
+from apps.panel.fields import Pairs, Words, choice, line
+
+
+class ContainerForm(ServiceForm):
+    host = choice(Host.objects.all())
+    name = line("Empty: made from its id.", required=False)
+    networks = Words(help_text="Names or ids, separated by blanks; empty: the default bridge.")
+    hostname = line("Empty: made from its id.", required=False)
+    command = line("Empty: a namespace without a process.", required=False)
+    env = Pairs(help_text="Variables: NAME=value, one a line.")
+    labels = Pairs(help_text="key=value, one a line.")
+    start = forms.BooleanField(required=False, initial=True, widget=widgets.UnfoldBooleanSwitchWidget)
+
+    class Meta:
+        model = Container
+        fields: list[str] = []
+
+    def clean_command(self) -> list[str]:
+        try:
+            return shlex.split(self.cleaned_data["command"])
+        except ValueError as error:
+            raise ValidationError(f"The command cannot be split into words: {error}.") from error
+
+    def perform(self, given: dict[str, Any]) -> Any:
+        fields: dict[str, Any] = {key: given[key] or None for key in ("name", "hostname")}
+        fields |= {key: given[key] for key in ("command", "env", "labels", "start")}
+        names = given["networks"] or ["bridge"]
+
+        def work(locked: Host) -> Container:
+            wanted: list[tuple[Network, Wish]] = [(find_network(name, locked), Wish()) for name in names]
+            return lifecycle.create_container(locked, attachments=wanted, **fields)
+
+        # Values of variables are often secrets: the history keeps their names only.
+        detail = {**fields, "env": sorted(given["env"]), "networks": names}
+        return change(self.request, given["host"], "container.create", work, detail=detail)
+
+
+class RenameForm(ServiceForm):
+    name = line()
+
+    class Meta:
+        model = Container
+        fields = ["name"]
+
+    def perform(self, given: dict[str, Any]) -> Any:
+        container, name = Container.objects.select_related("host").get(pk=self.instance.pk), given["name"]
+        if name == container.name:
+            return container
+        return change(
+            self.request,
+            container.host,
+            "container.rename",
+            lambda locked: lifecycle.rename_container(locked, find_container(container.pk, locked), name),
+            detail={"name": name},
+        )
+
+
+class EndpointInline(ReadOnlyInline):
+    model = Endpoint
+    fields = ["network", "interface", "mac", "ipv4", "ipv6", "applied", "error"]
+    readonly_fields = fields
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
+        return super().get_queryset(request).filter(removing=False).select_related("container", "network")
+
+
+@admin.register(Container)
+class ContainerAdmin(ServiceAdmin):
+    list_display = ["name", "host", "state", "wanted", "command", "created", "error"]
+    list_filter = ["host", "state", "host_network"]
+    search_fields = ["name", "id", "hostname"]
+    list_select_related = ["host"]
+    add_form = ContainerForm
+    change_form = RenameForm
+    shown = [
+        "id",
+        "host",
+        "hostname",
+        "state",
+        "wanted",
+        "command",
+        "labels",
+        "stop_timeout",
+        "created",
+        "started",
+        "finished",
+        "exit_code",
+        "exit_message",
+        "error",
+    ]
+    inlines = [EndpointInline]
+    actions = ["start", "stop", "restart", "remove_selected"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_operate_permission(request)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return [] if obj is None else self.inlines
+
+    @admin.action(description="Start", permissions=["operate"])
+    def start(self, request: HttpRequest, rows: QuerySet[Container]) -> None:
+        _each(request, rows, "container.start", lifecycle.start_container)
+
+    @admin.action(description="Stop", permissions=["operate"])
+    def stop(self, request: HttpRequest, rows: QuerySet[Container]) -> None:
+        _each(request, rows, "container.stop", lifecycle.stop_container)
+
+    @admin.action(description="Restart", permissions=["operate"])
+    def restart(self, request: HttpRequest, rows: QuerySet[Container]) -> None:
+        _each(request, rows, "container.restart", lifecycle.restart_container)
+
+    @admin.action(description="Remove", permissions=["operate"])
+    def remove_selected(self, request: HttpRequest, rows: QuerySet[Container]) -> None:
+        _each(request, rows, "container.remove", lifecycle.remove_container)
+
+    def remove(self, request: HttpRequest, row: Container) -> None:
+        change(
+            request,
+            row.host,
+            "container.remove",
+            lambda locked: lifecycle.remove_container(locked, find_container(row.pk, locked)),
+        )
+
+
+def _each(request: HttpRequest, rows: QuerySet[Container], action: str, work: Any) -> None:
+    each(
+        request,
+        list(rows.select_related("host")),
+        lambda row: row.host,
+        action,
+        lambda locked, row: work(locked, find_container(row.pk, locked)),
+    )
