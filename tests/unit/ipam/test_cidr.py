@@ -64,3 +64,7 @@ def test_packed_bytes_sort_as_the_addresses_of_a_family_do(
 ) -> None:
     assert [unpack(p) for p in sorted(pack(to_wide(a)) for a in four)] == [to_wide(a) for a in sorted(four)]
     assert [unpack(p) for p in sorted(pack(to_wide(a)) for a in six)] == [to_wide(a) for a in sorted(six)]
+
+
+def test_ipv4_is_stored_as_mapped_into_ipv6() -> None:
+    assert pack(to_wide(ipaddress.IPv4Address("10.1.0.9"))) == ipaddress.IPv6Address("::ffff:10.1.0.9").packed
