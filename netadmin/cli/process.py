@@ -49,7 +49,7 @@ def logs(session: Session, container: str, follow: bool, tail: int | None) -> No
     if follow:
         from netadmin.cli.stream import INTERRUPTED, follow_logs
 
-        if follow_logs(session.client, container, tail) == INTERRUPTED:
+        if not follow_logs(session.client, container, tail):
             sys.exit(INTERRUPTED)
         return
     params = [] if tail is None else [("tail", str(tail))]

@@ -192,29 +192,30 @@ class Forwarder:
         return bool(data)
 
 
-def follow_logs(client: Client, container: str, tail: int | None) -> int | None:
-    """Copy the logs until the process ends or Ctrl-C; the exit code if the server tells one."""
+def follow_logs(client: Client, container: str, tail: int | None) -> bool:
+    """Copy the logs until the process ends; False when Ctrl-C came first."""
     params = [("follow", "1")] + ([] if tail is None else [("tail", str(tail))])
     try:
         with open_socket(client, ("containers", container, "logs"), params) as connection:
-            return copy_output(connection)
+            copy_output(connection)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return False
+    return True
 
 
 def follow_container(client: Client, container: str) -> int:
-    """Copy the logs of a container just started; the exit code of its process."""
-    code = follow_logs(client, container, None)
+    """Copy the logs of a container just started; the exit code of its process.
+
+    The code is the recorded one: a process may end, and be forgotten by its host, before the logs are asked for.
+    """
+    if not follow_logs(client, container, None):
+        return INTERRUPTED
     deadline = time.monotonic() + SETTLE_SECONDS
-    while code is None:
-        known = client.get("containers", container)
-        if known["exit_code"] is not None and known["state"] != "running":
-            code = int(known["exit_code"])
-        elif known["state"] == "failed" or time.monotonic() > deadline:
+    while (known := client.get("containers", container))["exit_code"] is None:
+        if known["state"] == "failed" or time.monotonic() > deadline:
             raise Failure(known["error"] or f"How {known['name']} ended is not known; see `netadmin ps -a`.")
-        else:
-            time.sleep(0.1)
-    return code
+        time.sleep(0.1)
+    return int(known["exit_code"])
 
 
 def follow_events(client: Client) -> Iterator[dict[str, Any]]:

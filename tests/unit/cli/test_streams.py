@@ -246,7 +246,12 @@ def test_followed_logs_end_with_the_process(stage: Stage) -> None:
 
 def test_run_in_the_foreground_shows_the_output_and_exits_with_the_code(stage: Stage) -> None:
     ended = {"name": "a", "state": "exited", "exit_code": 4, "error": ""}
-    stage.play = lambda connection: connection.send(b"\1hello\n")
+
+    def play(connection: ServerConnection) -> None:
+        connection.send(b"\1hello\n")
+        connection.send(leave(0))  # The end of the logs, which says nothing about a process that is gone.
+
+    stage.play = play
 
     stage.rest = [{**ended, "state": "running", "exit_code": None}, ended]
 
