@@ -17,6 +17,7 @@ from workers.runtimes.client import Supervisor
 HOST = "alpha"
 MARK = "NETADMIN_TEST_MARK"
 PATIENCE = 20.0
+SOFT_LIMIT = 900
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -50,7 +51,16 @@ class Machine:
         self.boot()
 
     def boot(self) -> None:
-        command = [sys.executable, "-m", "workers.runtimes", "--socket", str(self.folder / "socket")]
+        # A soft limit that differs from the hard one, to see whom the raised one reaches.
+        command = [
+            "prlimit",
+            f"--nofile={SOFT_LIMIT}:",
+            sys.executable,
+            "-m",
+            "workers.runtimes",
+            "--socket",
+            str(self.folder / "socket"),
+        ]
         command += ["--state-dir", str(self.folder / "state"), "--host", HOST]
         if self._redis_url:
             command += ["--redis", self._redis_url]

@@ -10,16 +10,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.runtimes.host import Machine, find_marked, wait_until
+from tests.runtimes.host import SOFT_LIMIT, Machine, find_marked, wait_until
 from workers.contract.reports import Exit
 from workers.runtimes.client import SupervisorError
 
 
 def test_the_process_sees_its_own_host_name_files_and_network(machine: Machine) -> None:
     host = os.uname().nodename
+    subprocess.run(
+        ["ip", "-n", "box", "link", "add", "in0", "type", "veth", "peer", "name", "in1"], check=True
+    )
     machine.start("hostname; cat /etc/resolv.conf /etc/hosts; ls /sys/class/net; echo done")
     log = machine.wait_for_log("done")
-    assert log == "webhost\nnameserver 127.0.0.11\n127.0.0.1 localhost\nlo\ndone\n"
+    assert log == "webhost\nnameserver 127.0.0.11\n127.0.0.1 localhost\nin0\nin1\nlo\ndone\n"
     assert os.uname().nodename == host
     assert "127.0.0.11" not in Path("/etc/resolv.conf").read_text()
 
@@ -35,6 +38,12 @@ def test_without_a_sandbox_it_is_in_the_network_of_the_host(machine: Machine) ->
     pid = machine.start("exec sleep 60", sandbox="")
     assert os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino
     assert os.stat(f"/proc/{pid}/ns/mnt").st_ino != os.stat("/proc/self/ns/mnt").st_ino
+
+
+def test_no_process_holds_the_namespaces_of_others(machine: Machine) -> None:
+    inside = machine.start("exec sleep 60")
+    assert "nsfs" in Path("/proc/self/mountinfo").read_text()
+    assert "nsfs" not in Path(f"/proc/{inside}/mountinfo").read_text()
 
 
 def test_the_environment_has_defaults_that_the_container_can_replace(machine: Machine) -> None:
@@ -53,7 +62,7 @@ def test_nothing_of_the_supervisor_is_inherited(machine: Machine) -> None:
     descriptors, limit, ignored, blocked, _ = machine.wait_for_log("done").splitlines()
     # A heading, 0, 1, 2, and ls's own.
     assert int(descriptors) == 5
-    assert int(limit) == int(os.sysconf("SC_OPEN_MAX"))
+    assert int(limit) == SOFT_LIMIT
     assert {ignored.split()[1], blocked.split()[1]} == {"0" * 16}
 
 
@@ -231,12 +240,12 @@ def test_a_process_of_the_host_that_only_looks_in_is_spared(machine: Machine) ->
         "import ctypes, os, time\n"
         "libc = ctypes.CDLL(None)\n"
         "home, box = os.open('/proc/self/ns/net', 0), os.open('/run/netns/box', 0)\n"
-        "until = time.monotonic() + 3\n"
+        "until = time.monotonic() + 4\n"
         "while time.monotonic() < until:\n"
         "    assert libc.setns(box, 0) == 0\n"
-        "    time.sleep(0.002)\n"
+        "    time.sleep(0.008)\n"
         "    assert libc.setns(home, 0) == 0\n"
-        "    time.sleep(0.05)\n"
+        "    time.sleep(0.25)\n"
     )
     visitor = subprocess.Popen(["python3", "-c", script])
     while visitor.poll() is None:

@@ -1,6 +1,7 @@
 """What is said on the control socket: JSON lines, one reply to each request, in order.
 
-A request is an object whose `op` names it; a reply is `{"ok": true, …}` or `{"ok": false, "error", "code"}`.
+A request is an object whose `op` names it; a reply is `{"ok": true, …}` or `{"ok": false, "error", "code"}`, the code
+as a shell has it: 127 command not found, 126 not executable, 125 refused, 2 request not understood.
 After `watch` the connection carries only `{"event": "exited", …}` lines, from the supervisor to the client.
 """
 
@@ -23,7 +24,7 @@ OUTPUT_LIMIT = 1 << 20
 """Most bytes of output that `run_once` returns."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
-Seconds = Annotated[float, Meta(ge=0, le=86400)]
+Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Columns = Annotated[int, Meta(ge=0, le=65535)]
 

@@ -108,7 +108,7 @@ class Sweeper:
                     guests.add(identity)
                     if identity not in seen:
                         continue
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):
                     os.kill(found.pid, signal.SIGKILL)
             if not matching:
                 order.done.set_result(True)
