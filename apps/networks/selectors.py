@@ -12,13 +12,13 @@ from apps.ipam.models import Subnet
 from apps.networks.models import Endpoint, Network
 
 M = TypeVar("M", Network, Container, Endpoint)
+_FULL_ID = re.compile(r"[0-9a-f]{64}\Z")
 _PREFIX = re.compile(r"[0-9a-f]+\Z")
 
 
 def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -> M:
     """The one object that `term` means: its full id, else its name, else a unique beginning of its id."""
-    exact = candidates.filter(pk=term).first()
-    if exact is not None:
+    if _FULL_ID.match(term) and (exact := candidates.filter(pk=term).first()):
         return exact
     by_name = list(candidates.filter(name=term)[:3]) if names else []
     found = by_name or (list(candidates.filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
