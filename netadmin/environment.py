@@ -15,10 +15,21 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 HOST_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?\Z")
+LONGEST_SOCKET = 107
+"""Bytes of a Unix socket's path, unix(7)."""
 
 
 class Misconfigured(Exception):
     """A setting that cannot be used, in one sentence."""
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,13 @@ class Environment:
             raise Misconfigured(
                 f"NETADMIN_HOST_NAME cannot be {self.host_name!r}: use letters, digits, '-' and '.'."
             )
+        if (over := len(os.fsencode(self.supervisor_socket)) - LONGEST_SOCKET) > 0:
+            raise Misconfigured(
+                f"NETADMIN_STATE_DIR is too long by {over} characters: no Unix socket can be made below it."
+            )
         _ = self.listen_address, self.database
-        if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):
-            raise Misconfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+        if self.redis_url and not _is_url(self.redis_url, ("redis", "rediss", "unix")):
+            raise Misconfigured("REDIS_URL must look like redis://host:6379/0, rediss://… or unix:///path.")
 
     @property
     def listen_address(self) -> tuple[str, int]:
@@ -72,8 +87,8 @@ class Environment:
         """Django's NAME, USER, PASSWORD, HOST and PORT of DATABASE_URL; None for the embedded SQLite."""
         if self.database_url is None:
             return None
-        parts = urlsplit(self.database_url)
-        if parts.scheme not in ("postgres", "postgresql") or len(parts.path) < 2:
+        known = _is_url(self.database_url, ("postgres", "postgresql"))
+        if not known or len((parts := urlsplit(self.database_url)).path) < 2:
             raise Misconfigured("DATABASE_URL must look like postgresql://user:password@host:5432/name.")
         return {
             "NAME": parts.path[1:],

