@@ -29,7 +29,7 @@ from apps.hosts import services as hosts
 from apps.networks.selectors import find_container
 
 STDOUT, EXIT, REFUSAL = b"\x01", b"\x03", b"\x04"
-HANG_UP = b"\x03" + json.dumps({"signal": 1}).encode()
+HANG_UP = b"\x03" + json.dumps({"signal": "HUP"}).encode()
 FRAME = 1024 * 1024
 """Bytes of one frame that is passed on to a host."""
 
@@ -133,7 +133,8 @@ class ExecConsumer(StreamConsumer):
         command = self.query.get("command", [])
         if not command or not command[0]:
             raise Invalid("bad_command", "Say which command to run.", "command")
-        arguments = exec_arguments(self.container, command, {})
+        env = dict(pair.split("=", 1) for pair in self.query.get("env", []) if "=" in pair)
+        arguments = exec_arguments(self.container, command, env)
         change = Change(actor=self.scope["user"], action="container.exec", detail={"command": command})
         record(change, self.container, self.container.host)
         return {

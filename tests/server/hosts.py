@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from apps.delivery.answers import await_answer
 from apps.delivery.management.commands.prepare import ensure_networks
 from apps.delivery.models import Operation
 from apps.delivery.receiver import receive
@@ -34,9 +35,10 @@ class AnsweringHosts:
         self.silent = False
 
     def answer(self, question: object, timeout: float) -> str | None:
-        if not self.silent:
-            operation = Operation.objects.get(pk=question)
-            assert operation.host is not None
+        operation = Operation.objects.filter(pk=question).select_related("host").first()
+        if operation is None:  # A question, for whose answer Redis is asked as ever.
+            return await_answer(question, timeout)
+        if not self.silent and operation.host is not None:
             self.catch_up(operation.host)
         return None
 

@@ -21,6 +21,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Of the question."""
     ok: bool
     result: dict[str, Any] = {}
+    """logs {text}; run_once {code, output, truncated}."""
     error: str = ""
     """When not ok: one sentence for the person who asked."""
     code: int = 0

@@ -179,7 +179,13 @@ class ContainerView(Resource[Container]):
         )
         timeout = given["timeout"]
         result = ask(container.host, "run_once", {**arguments, "timeout": timeout}, timeout + MARGIN)
-        return Response({key: result.get(key) for key in ("exit_code", "output", "truncated")})
+        return Response(
+            {
+                "exit_code": result.get("code"),
+                "output": result.get("output", ""),
+                "truncated": result.get("truncated", False),
+            }
+        )
 
     def _change(
         self,
