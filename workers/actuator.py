@@ -76,11 +76,12 @@ class Actuator:
             return str(error)
         return ""
 
-    def forget_process(self, container: str) -> None:
+    def forget_process(self, container: str, *, logs: bool = False) -> None:
+        """Drop the record of an ended process, and with `logs` what it printed; nothing while it still runs."""
         try:
-            self._supervisor.forget(container)
+            self._supervisor.forget(container, logs)
         except SupervisorError as error:
-            log.warning("%s", error)
+            log.debug("%s", error)
 
     def apply(self, operations: list[Operation]) -> Results:
         """Carry out the operations in their order; one that fails does not keep the others."""

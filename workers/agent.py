@@ -169,17 +169,19 @@ class Agent(threading.Thread):
         for row in rows:
             if row.kind == "container" and row.spec is None:
                 self._ended.pop(row.id, None)
+                self._actuator.forget_process(row.id, logs=True)
         return rows
 
     def _record_exit(self, exit_: Exit) -> bool:
         """Note that a process has ended; False when that was known."""
         known = self._ended.get(exit_.container, -1) >= exit_.incarnation
+        kept = exit_.container in self._reconciler.desired.containers
         if not known:
             self._exits.append(exit_)
-            if exit_.container in self._reconciler.desired.containers:
+            if kept:
                 self._ended[exit_.container] = exit_.incarnation
                 self._memory.keep_ended(exit_.container, exit_.incarnation)
-        self._actuator.forget_process(exit_.container)
+        self._actuator.forget_process(exit_.container, logs=not kept)
         return not known
 
     def _look(self) -> bool:

@@ -70,12 +70,13 @@ def _refused(error: InvalidStatus) -> Failure:
 
 
 def copy_output(connection: ClientConnection) -> int | None:
-    """Write what comes to stdout and stderr; the exit code once told, None when the stream just ends."""
+    """Write what comes to stdout and stderr; the exit code if it is told, None when the stream just ends."""
     for frame in connection:
         data = frame.encode() if isinstance(frame, str) else bytes(frame)
         kind, content = data[0], data[1:]
         if kind == EXIT:
-            return int(json.loads(content)["code"])
+            code: int | None = json.loads(content)["code"]
+            return code
         if kind == ERROR:
             raise Failure(str(json.loads(content)["message"]))
         if kind in (STDOUT, STDERR):

@@ -41,7 +41,7 @@ async def cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
     await asyncio.gather(*gathered, return_exceptions=True)
 
 
-async def _tell_exit(line: Line, code: int, patience: float) -> None:
+async def _tell_exit(line: Line, code: int | None, patience: float) -> None:
     with contextlib.suppress(ClientGone):
         await line.send(Out.EXIT, msgspec.json.encode({"code": code}), patience)
 
@@ -186,7 +186,7 @@ class LogSession:
                 position = await self._send_new(container, position)
                 if not last:
                     await asyncio.wait({ended}, timeout=_LOOK)
-            await _tell_exit(self._line, ended.result() or 0, ABSENCE)
+            await _tell_exit(self._line, ended.result(), ABSENCE)
         except ClientGone:
             return
         finally:
