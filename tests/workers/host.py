@@ -34,7 +34,7 @@ def answers(sandbox: str, name: str) -> bool:
     return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
 
 
-def await_true(condition: Callable[[], T], patience: float = PATIENCE) -> T:
+def await_true(condition: Callable[[], T | None], patience: float = PATIENCE) -> T:
     end = time.monotonic() + patience
     while not (found := condition()):
         assert time.monotonic() < end, "it did not come true in time"
