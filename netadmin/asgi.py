@@ -1,6 +1,7 @@
 """The web server's application: HTTP for Django, WebSockets for Channels."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -15,9 +16,11 @@ from apps.accounts.websockets import Authenticated  # noqa: E402
 from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
 from apps.events.consumers import EventsConsumer  # noqa: E402
 
-websocket_urlpatterns = [
-    path("ws/events/", EventsConsumer.as_asgi()),
-    path("ws/containers/<str:id>/exec/", ExecConsumer.as_asgi()),
-    path("ws/containers/<str:id>/logs/", LogsConsumer.as_asgi()),
-]
-application = ProtocolTypeRouter({"http": http, "websocket": Authenticated(URLRouter(websocket_urlpatterns))})
+consumers: dict[str, Any] = {
+    "ws/events/": EventsConsumer.as_asgi(),
+    "ws/containers/<str:id>/exec/": ExecConsumer.as_asgi(),
+    "ws/containers/<str:id>/logs/": LogsConsumer.as_asgi(),
+}
+# Channels' router takes ASGI applications where Django's takes views.
+websockets: list[Any] = [path(route, consumer) for route, consumer in consumers.items()]
+application = ProtocolTypeRouter({"http": http, "websocket": Authenticated(URLRouter(websockets))})

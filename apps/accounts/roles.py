@@ -25,6 +25,12 @@ def role_of(user: AbstractBaseUser | AnonymousUser | None) -> Role | None:
     return Role.OPERATOR if user.groups.filter(name=OPERATORS).exists() else Role.READER
 
 
+def account(user: AbstractBaseUser | AnonymousUser | None) -> User:
+    """Who is signed in, where a permission has seen to it that somebody is."""
+    assert isinstance(user, User)
+    return user
+
+
 def may_change(user: AbstractBaseUser | AnonymousUser | None) -> bool:
     return role_of(user) in (Role.ADMIN, Role.OPERATOR)
 

@@ -4,7 +4,7 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from apps.accounts.models import ApiToken, hash_secret
 from apps.common.errors import Forbidden, Invalid
@@ -19,7 +19,7 @@ class BadToken(Exception):
 
 
 def issue(
-    user: AbstractBaseUser, name: str, *, expires: datetime | None = None, by: ApiToken | None = None
+    user: User, name: str, *, expires: datetime | None = None, by: ApiToken | None = None
 ) -> tuple[ApiToken, str]:
     """A new token and its text, which cannot be had again. `by`: the token with which it is asked for."""
     if expires is not None and expires <= datetime.now(UTC):

@@ -1,6 +1,5 @@
 """How WebSockets sign in: like REST requests, and a session only from our own pages."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +13,6 @@ from apps.accounts.roles import local_administrator
 from apps.accounts.tokens import BadToken, recognise
 
 Scope = dict[str, Any]
-Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:
@@ -48,9 +46,9 @@ def _user_without_session(scope: Scope) -> User | None:
 class Authenticated:
     """Gives `inner` a scope with `user`; without one it is an anonymous or missing user."""
 
-    def __init__(self, inner: Application) -> None:
+    def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self.with_session = AuthMiddlewareStack(inner)
+        self.with_session: Any = AuthMiddlewareStack(inner)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         user = await _user_without_session(scope)

@@ -9,6 +9,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.roles import account
 from apps.api.representations import OperationOut
 from apps.common.errors import Conflict, Unavailable
 from apps.delivery.changes import Change, carry_out
@@ -44,7 +45,7 @@ def change(
     """Carry `work` out and answer with what `show` makes of its subject, once the host has applied it."""
     preference = Preference.read(request)
     subject, operation = carry_out(
-        Change(actor=request.user, action=action, detail=detail),
+        Change(actor=account(request.user), action=action, detail=detail),
         host,
         work,
         wait=not preference.respond_async,

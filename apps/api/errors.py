@@ -41,7 +41,8 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if isinstance(error, exceptions.ValidationError):
         return Response(_describe_faults(error.detail), status=400)
     if isinstance(error, exceptions.APIException):
-        headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else {}
+        scheme = getattr(error, "auth_header", None)
+        headers = {"WWW-Authenticate": scheme} if scheme else {}
         return Response(_describe(error), status=error.status_code, headers=headers)
     return None
 

@@ -1,7 +1,7 @@
 """What lists may be narrowed by. A filter that does not exist is refused: ignoring it would show too much."""
 
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import django_filters as filters
 from django.db.models import Q, QuerySet
@@ -26,7 +26,9 @@ PAGING = {"limit", "offset", "format"}
 class StrictFilters(DjangoFilterBackend):
     """django-filter, and 400 for a parameter that no filter knows."""
 
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: "APIView") -> QuerySet[Any]:
+    def filter_queryset(  # type: ignore[override]  # The framework calls it with its own request.
+        self, request: Request, queryset: QuerySet[Any], view: "APIView"
+    ) -> QuerySet[Any]:
         filterset = self.get_filterset(request, queryset, view)
         if filterset is None:
             return queryset
@@ -46,10 +48,13 @@ class StrictFilters(DjangoFilterBackend):
 class Labels(filters.CharFilter):
     """`key` or `key=value`; given several times, all must fit."""
 
+    parent: filters.FilterSet
+
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value in EMPTY_VALUES:
             return queryset
-        for wanted in self.parent.request.query_params.getlist("label"):
+        request = cast(Request, self.parent.request)
+        for wanted in request.query_params.getlist("label"):
             key, equals, text = wanted.partition("=")
             queryset = queryset.filter(labels__has_key=key)
             if equals:

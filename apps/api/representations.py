@@ -92,7 +92,7 @@ def reserved_in(subnets: Iterable[Subnet]) -> dict[int, dict[str, str]]:
 
 def show_use(subnets: Sequence[Subnet]) -> list[dict[str, Any]]:
     context = {"reserved": reserved_in(subnets), "use": utilisations(subnets)}
-    return [dict(shown) for shown in SubnetUse(subnets, many=True, context=context).data]
+    return [dict(shown) for shown in SubnetUse(list(subnets), many=True, context=context).data]  # type: ignore[arg-type]
 
 
 class SubnetOut(SubnetUse):
@@ -263,4 +263,6 @@ class Fault(serializers.Serializer[Any]):
 
 
 class Error(Fault):
-    errors = Fault(many=True, required=False, help_text="When several inputs are to blame.")
+    errors = Fault(  # type: ignore[assignment]  # Of what is shown, not the serializer's own.
+        many=True, required=False, help_text="When several inputs are to blame."
+    )

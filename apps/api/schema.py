@@ -1,6 +1,6 @@
 """The OpenAPI description: what every operation can answer besides its success."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -38,14 +38,16 @@ class Schema(AutoSchema):
             )
         ]
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         # Here and not in get_response_serializers, which @extend_schema replaces.
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         answers = {code: OpenApiResponse(Error, description=REFUSALS[code]) for code in self._refusals()}
         if self._changes_a_host():
             answers["202"] = OpenApiResponse(Accepted, description="Recorded; the host has not answered yet.")
         for code, answer in answers.items():
-            bodies[code] = self._get_response_for_code(answer, code, direction=direction)
+            bodies[code] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                answer, code, direction=direction
+            )
         return dict(sorted(bodies.items()))
 
     def _get_serializer_name(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> str:

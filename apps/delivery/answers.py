@@ -37,4 +37,7 @@ def await_answer(question: object, timeout: float) -> str | None:
         found = _redis().blpop([_key(question)], timeout=timeout)
     except redis.RedisError:
         return None
-    return None if found is None else found[1].decode()
+    if found is None:
+        return None
+    text = found[1]
+    return text.decode() if isinstance(text, bytes) else text

@@ -1,6 +1,7 @@
 """The record as a host sees it: models to contract rows. The one place that knows both."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from apps.containers.models import Container
 from apps.hosts.models import Host
@@ -57,7 +58,7 @@ def _network_rows(networks: list[Network]) -> Iterable[state.Row]:
         yield state.Row(kind="network", id=network.pk, revision=network.revision, spec=spec)
 
 
-def _bridge_fields(network: Network) -> dict[str, object]:
+def _bridge_fields(network: Network) -> dict[str, Any]:
     if network.driver != Driver.BRIDGE:
         return {}
     options = read_bridge_options(network.pk, network.options)

@@ -25,9 +25,9 @@ def announce(*, kind: str, id: str, change: str) -> None:
         "change": change,
         "at": datetime.now(UTC).isoformat(),
     }
-    asyncio.run_coroutine_threadsafe(
-        get_channel_layer().group_send(GROUP, message), _loop()
-    ).add_done_callback(_log)
+    layer = get_channel_layer()
+    assert layer is not None, "settings name one"
+    asyncio.run_coroutine_threadsafe(layer.group_send(GROUP, message), _loop()).add_done_callback(_log)
 
 
 @cache

@@ -1,6 +1,7 @@
 """What may be done to hosts. Every change meant for a host begins with `advance`."""
 
 import secrets
+import uuid
 from datetime import datetime
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from apps.hosts.models import Host
 from workers.contract.reports import Facts
 
 
-def advance(host_id: object) -> Host:
+def advance(host_id: uuid.UUID) -> Host:
     """Lock the host's row and allot its next revision.
 
     The lock is held to the end of the caller's transaction, so revisions commit in their order, and it is the one

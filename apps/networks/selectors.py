@@ -20,7 +20,7 @@ def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -
     """The one object that `term` means: its full id, else its name, else a unique beginning of its id."""
     if _FULL_ID.match(term) and (exact := candidates.filter(pk=term).first()):
         return exact
-    by_name = list(candidates.filter(name=term)[:3]) if names else []
+    by_name = list(candidates.filter(**{"name": term})[:3]) if names else []
     found = by_name or (list(candidates.filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
     if len(found) == 1:
         return found[0]

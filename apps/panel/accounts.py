@@ -40,7 +40,7 @@ class _Administrators(BaseAdmin):
 
 
 @admin.register(User)
-class UserAdmin(_Administrators, PlainUserAdmin):
+class UserAdmin(_Administrators, PlainUserAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

@@ -4,6 +4,7 @@ For the plain look, take ModelAdmin and TabularInline here from django.contrib.a
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -33,10 +34,10 @@ class _Untied(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return cast(HttpResponse, self._delete_view(request, object_id, extra_context))
+        return cast(HttpResponse, self._delete_view(request, object_id, extra_context))  # type: ignore[attr-defined]
 
 
-class BaseAdmin(LookAdmin, _Untied):
+class BaseAdmin(LookAdmin, _Untied):  # type: ignore[misc]
     """Roles decide here as in REST."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -75,7 +76,7 @@ class ReadOnlyAdmin(BaseAdmin):
         return False
 
 
-class ReadOnlyInline(TabularInline):
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]
     extra = 0
 
     def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
@@ -136,7 +137,7 @@ class ServiceAdmin(BaseAdmin):
 
     add_form: type[ServiceForm]
     change_form: type[ServiceForm] | None = None
-    shown: Sequence[str] = ()
+    shown: list[str] = []
     """What the page of one row shows."""
 
     def remove(self, request: HttpRequest, row: Any) -> None:
@@ -148,13 +149,13 @@ class ServiceAdmin(BaseAdmin):
             return cast(type[Any], super().get_form(request, obj, change, **kwargs))
         return type(form.__name__, (form,), {"request": request})
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         if obj is None:
             return list(self.add_form.base_fields)
         return [*(self.change_form.base_fields if self.change_form else ()), *self.shown]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        return () if obj is None else self.shown
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else self.shown
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form has done it."""
@@ -178,24 +179,22 @@ class ServiceAdmin(BaseAdmin):
             return redirect(reverse(name, args=[object_id]))
 
     # The operations are the history; a second one that only knows of this panel would mislead.
-    def log_addition(self, *args: Any) -> None:
+    def log_addition(self, *args: Any) -> Any:
         pass
 
-    def log_change(self, *args: Any) -> None:
+    def log_change(self, *args: Any) -> Any:
         pass
 
-    def log_deletions(self, *args: Any) -> None:
+    def log_deletions(self, *args: Any) -> Any:
         pass
 
 
 def each(
-    request: HttpRequest, rows: Sequence[Any], host_of: Callable[[Any], Host], action: str, work: Any
+    request: HttpRequest, rows: Sequence[Any], action: str, work: Callable[[Any, Host], models.Model]
 ) -> None:
     """One change after the other; waits for the host only when there is a single one."""
     for row in rows:
         try:
-            change(
-                request, host_of(row), action, lambda locked, row=row: work(locked, row), wait=len(rows) == 1
-            )
+            change(request, row.host, action, partial(work, row), wait=len(rows) == 1)
         except DomainError as error:
             messages.error(request, error.message)

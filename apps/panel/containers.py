@@ -81,7 +81,8 @@ class EndpointInline(ReadOnlyInline):
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
-        return super().get_queryset(request).filter(removing=False).select_related("container", "network")
+        endpoints: QuerySet[Endpoint] = super().get_queryset(request)
+        return endpoints.filter(removing=False).select_related("container", "network")
 
 
 @admin.register(Container)
@@ -146,7 +147,6 @@ def _each(request: HttpRequest, rows: QuerySet[Container], action: str, work: An
     each(
         request,
         list(rows.select_related("host")),
-        lambda row: row.host,
         action,
-        lambda locked, row: work(locked, find_container(row.pk, locked)),
+        lambda row, locked: work(locked, find_container(row.pk, locked)),
     )

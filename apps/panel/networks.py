@@ -37,10 +37,10 @@ class NetworkForm(ServiceForm):
         fields: list[str] = []
 
     def perform(self, given: dict[str, Any]) -> Any:
-        details = [given[key] or None for key in ("subnet", "gateway", "ip_range")]
+        subnet, gateway, ip_range = (given[key] or None for key in ("subnet", "gateway", "ip_range"))
         wanted = []
-        if any(details) or given["aux_addresses"]:
-            wanted.append(ask_subnet(*details, given["aux_addresses"]))
+        if subnet or gateway or ip_range or given["aux_addresses"]:
+            wanted.append(ask_subnet(subnet, gateway, ip_range, given["aux_addresses"]))
         if given["subnet_ipv6"]:
             wanted.append(ask_subnet(given["subnet_ipv6"], None, None, {}))
         fields = {key: given[key] for key in ("name", "internal", "enable_ipv6", "options", "labels")}
@@ -60,7 +60,8 @@ class EndpointInline(ReadOnlyInline):
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
-        return super().get_queryset(request).filter(removing=False).select_related("container", "network")
+        endpoints: QuerySet[Endpoint] = super().get_queryset(request)
+        return endpoints.filter(removing=False).select_related("container", "network")
 
 
 @admin.register(Network)
@@ -89,7 +90,8 @@ class NetworkAdmin(ServiceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Network]:
         attached = Count("endpoints", filter=Q(endpoints__removing=False))
-        return super().get_queryset(request).annotate(attached=attached)
+        networks: QuerySet[Network] = super().get_queryset(request)
+        return networks.annotate(attached=attached)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [] if obj is None else self.inlines

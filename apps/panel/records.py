@@ -30,7 +30,7 @@ class HostAdmin(ReadOnlyAdmin):
         "problems",
     ]
     search_fields = ["name"]
-    fields = [
+    readonly_fields = (
         "name",
         "advertise",
         "created",
@@ -42,8 +42,8 @@ class HostAdmin(ReadOnlyAdmin):
         "routes",
         "nameservers",
         "problems",
-    ]
-    readonly_fields = fields
+    )
+    fields = readonly_fields
 
 
 @admin.register(Subnet)
@@ -51,8 +51,16 @@ class SubnetAdmin(ReadOnlyAdmin):
     list_display = ["cidr", "family", "gateway", "range_cidr", "holder", "requested"]
     list_filter = ["family", "requested"]
     search_fields = ["cidr", "holder"]
-    fields = ["cidr", "family", "gateway", "range_cidr", "space", "holder", "requested"]
-    readonly_fields = fields
+    readonly_fields = (
+        "cidr",
+        "family",
+        "gateway",
+        "range_cidr",
+        "space",
+        "holder",
+        "requested",
+    )
+    fields = readonly_fields
 
 
 @admin.register(Address)
@@ -61,8 +69,14 @@ class AddressAdmin(ReadOnlyAdmin):
     list_filter = ["purpose"]
     search_fields = ["text", "name", "holder"]
     list_select_related = ["subnet"]
-    fields = ["text", "subnet", "purpose", "name", "holder"]
-    readonly_fields = fields
+    readonly_fields = (
+        "text",
+        "subnet",
+        "purpose",
+        "name",
+        "holder",
+    )
+    fields = readonly_fields
 
 
 @admin.register(Operation)
@@ -72,7 +86,7 @@ class OperationAdmin(ReadOnlyAdmin):
     search_fields = ["subject_name", "subject_id", "actor_name"]
     list_select_related = ["host"]
     date_hierarchy = "at"
-    fields = [
+    readonly_fields = (
         "at",
         "actor_name",
         "action",
@@ -84,8 +98,8 @@ class OperationAdmin(ReadOnlyAdmin):
         "outcome",
         "message",
         "finished",
-    ]
-    readonly_fields = fields
+    )
+    fields = readonly_fields
 
 
 class PoolForm(ServiceForm):

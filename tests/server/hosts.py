@@ -1,5 +1,7 @@
 """Hosts as the server sees them: enrolled, and answering what they are asked."""
 
+import uuid
+
 from django.db import transaction
 
 from apps.delivery.answers import await_answer
@@ -34,7 +36,7 @@ class AnsweringHosts:
         """Sentence by kind: what becomes of new rows of that kind."""
         self.silent = False
 
-    def answer(self, question: object, timeout: float) -> str | None:
+    def answer(self, question: uuid.UUID | str, timeout: float) -> str | None:
         operation = Operation.objects.filter(pk=question).select_related("host").first()
         if operation is None:  # A question, for whose answer Redis is asked as ever.
             return await_answer(question, timeout)

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import ApiToken
-from apps.accounts.roles import role_of
+from apps.accounts.roles import account, role_of
 from apps.accounts.tokens import issue
 from apps.api import filters, requests
 from apps.api.representations import Me, NewToken, TokenOut
@@ -25,14 +25,14 @@ class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
     queryset = ApiToken.objects.none()
 
     def get_queryset(self) -> QuerySet[ApiToken]:
-        return ApiToken.objects.filter(user=self.request.user)
+        return ApiToken.objects.filter(user=account(self.request.user))
 
     @extend_schema(request=requests.TokenCreate, responses={201: NewToken})
     def create(self, request: Request) -> Response:
         """Make a token; its text is in this answer and nowhere else."""
         given = read(requests.TokenCreate, request)
         by = request.auth if isinstance(request.auth, ApiToken) else None
-        token, text = issue(request.user, given["name"], expires=given["expires"], by=by)
+        token, text = issue(account(request.user), given["name"], expires=given["expires"], by=by)
         return Response(NewToken(token, context={"text": text}).data, status=201)
 
     @extend_schema(responses={204: None})
@@ -51,4 +51,4 @@ class MeView(APIView):
     @extend_schema(responses=Me)
     def get(self, request: Request) -> Response:
         """Name and role of the caller."""
-        return Response({"name": request.user.get_username(), "role": role_of(request.user)})
+        return Response({"name": account(request.user).get_username(), "role": role_of(request.user)})

@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.roles import account
 from apps.api import filters, requests
 from apps.api.changes import change
 from apps.api.inspect import describe_container
@@ -70,7 +71,8 @@ class ContainerView(Resource[Container]):
     def list(self, request: Request) -> Response:
         """Containers, oldest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(ContainerOut(page or [], many=True).data)
+        shown = ContainerOut(page or [], many=True).data  # type: ignore[arg-type]
+        return self.get_paginated_response(shown)
 
     @extend_schema(request=requests.ContainerCreate, responses={201: ContainerOut})
     def create(self, request: Request) -> Response:
@@ -173,7 +175,9 @@ class ContainerView(Resource[Container]):
         container = self.found()
         arguments = exec_arguments(container, given["command"], given["env"])
         record(
-            Change(actor=request.user, action="container.exec", detail={"command": given["command"]}),
+            Change(
+                actor=account(request.user), action="container.exec", detail={"command": given["command"]}
+            ),
             container,
             container.host,
         )

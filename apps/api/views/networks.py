@@ -29,7 +29,7 @@ def show_networks(networks: Iterable[Network]) -> list[dict[str, Any]]:
     by_network = subnets_of([network.pk for network in listed])
     use = iter(show_use([subnet for subnets in by_network.values() for subnet in subnets]))
     context = {"subnets": {pk: [next(use) for _ in subnets] for pk, subnets in by_network.items()}}
-    return [dict(shown) for shown in NetworkOut(listed, many=True, context=context).data]
+    return [dict(shown) for shown in NetworkOut(listed, many=True, context=context).data]  # type: ignore[arg-type]
 
 
 def show_network(network: Network) -> dict[str, Any]:

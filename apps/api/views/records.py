@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import AdministratorChanges
+from apps.accounts.roles import account
 from apps.api import filters, requests
 from apps.api.representations import (
     EndpointOut,
@@ -77,7 +78,7 @@ class SubnetView(Resource[Subnet]):
 def _show_subnets(subnets: list[Subnet]) -> Any:
     holders = Network.objects.select_related("host").in_bulk([subnet.holder for subnet in subnets])
     context = {"networks": holders, "reserved": reserved_in(subnets), "use": utilisations(subnets)}
-    return SubnetOut(subnets, many=True, context=context).data
+    return SubnetOut(subnets, many=True, context=context).data  # type: ignore[arg-type]
 
 
 class PoolView(mixins.ListModelMixin, Resource[Pool]):
@@ -98,7 +99,7 @@ class PoolView(mixins.ListModelMixin, Resource[Pool]):
         """Add a pool."""
         given = read(requests.PoolCreate, request)
         pool = store_pool(Pool(**given))
-        record(Change(actor=request.user, action="pool.create", detail=given), pool, None)
+        record(Change(actor=account(request.user), action="pool.create", detail=given), pool, None)
         return Response(PoolOut(pool).data, status=201)
 
     @extend_schema(responses={204: None})
@@ -106,7 +107,9 @@ class PoolView(mixins.ListModelMixin, Resource[Pool]):
     def destroy(self, request: Request, id: str) -> Response:
         """Remove a pool; subnets that were cut from it stay."""
         pool = self._found()
-        record(Change(actor=request.user, action="pool.remove", detail={"base": pool.base}), pool, None)
+        record(
+            Change(actor=account(request.user), action="pool.remove", detail={"base": pool.base}), pool, None
+        )
         pool.delete()
         return Response(status=204)
 

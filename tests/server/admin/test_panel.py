@@ -48,7 +48,7 @@ def add(client: Client, model: Any, expected: int = 302, **fields: Any) -> Any:
 
 
 def errors(response: Any) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = response.context["adminform"].form.errors.get_json_data()
+    found: dict[str, Any] = response.context["adminform"].form.errors.get_json_data()
     return {field: [fault["message"] for fault in faults] for field, faults in found.items()}
 
 
@@ -178,7 +178,7 @@ def test_a_container_cannot_take_the_name_of_another(browser: Client, operator: 
 def test_a_container_is_connected_and_disconnected(browser: Client, operator: Any) -> None:
     post(operator, "networks/", 201, name="n", subnets=[{"subnet": "172.25.0.0/16"}])
     make(operator, "c1", start=True)
-    chosen = {
+    chosen: dict[str, Any] = {
         "network": Network.objects.get(name="n").pk,
         "container": Container.objects.get().pk,
         "gateway_priority": 0,
@@ -206,7 +206,13 @@ def test_nothing_can_be_deleted_in_bulk_behind_the_services(browser: Client, ope
 
 
 def test_only_administrators_change_pools() -> None:
-    fields = {"name": "lab", "space": "local", "base": "10.9.0.0/16", "size": 24, "position": 0}
+    fields: dict[str, Any] = {
+        "name": "lab",
+        "space": "local",
+        "base": "10.9.0.0/16",
+        "size": 24,
+        "position": 0,
+    }
     assert sign_in("operator").post(page(Pool, "add"), fields).status_code == 403
     client = sign_in("admin")
     add(client, Pool, **fields)

@@ -149,7 +149,7 @@ async def role_over(server: tuple[str, int | None], *headers: tuple[bytes, bytes
         "server": server,
         "client": None,
     }
-    browser = ApplicationCommunicator(application, scope)
+    browser: Any = ApplicationCommunicator(application, scope)  # type: ignore[no-untyped-call]
     await browser.send_input({"type": "http.request", "body": b""})
     begun = await browser.receive_output(5)
     body = await browser.receive_output(5)

@@ -114,7 +114,7 @@ def talking(host: Any, heard: list[bytes]) -> Callable[[Question, redis.Redis], 
 
     def begin(question: Question, channel: redis.Redis) -> Answer:
         name = f"netadmin:stream:{host.name}:{question.arguments['session']}"
-        listener = channel.pubsub(ignore_subscribe_messages=True)
+        listener = channel.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         listener.subscribe(f"{name}:in")
 
         def talk() -> None:
