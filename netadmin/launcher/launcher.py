@@ -39,13 +39,11 @@ class Launcher:
         self._check_address()
         await self._outlive_predecessor()
         began, at = time.monotonic(), time.time()
-        await asyncio.gather(self._start_together(parts.redis(environment)), self._migrate())
-        prepared, *_ = await asyncio.gather(
-            self._run("prepare", parts.management("prepare")),
-            self._start_together(parts.host_services(environment)),
-            self._start_together(parts.web(environment)),
+        await self._start_together(parts.redis(environment))
+        prepared, _ = await asyncio.gather(
+            self._set_up(), self._start_together(parts.host_services(environment))
         )
-        await self._start_together(parts.workers(environment))
+        await self._start_together([*parts.web(environment), *parts.workers(environment)])
         await self._wait_for_report(at)
         self._say(f"up after {time.monotonic() - began:.1f} s")
         return dict(json.loads(prepared))
@@ -98,10 +96,11 @@ class Launcher:
         self._keepers += keepers
         await asyncio.gather(*(keeper.start() for keeper in keepers))
 
-    async def _migrate(self) -> None:
+    async def _set_up(self) -> str:
         began = time.monotonic()
-        await self._run("migrate", parts.management("migrate", "--noinput", "--verbosity=0"))
+        prepared = await self._run("setup", parts.setup())
         self._say(f"{'database':<14} ready after {time.monotonic() - began:.1f} s")
+        return prepared
 
     async def _run(self, name: str, command: Sequence[str]) -> str:
         """A command that ends by itself; what it printed, which is kept nowhere: it may hold a password."""

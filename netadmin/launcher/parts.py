@@ -7,7 +7,6 @@ from pathlib import Path
 
 from netadmin.environment import Environment
 from netadmin.launcher.children import Child
-from netadmin.launcher.process import ROOT
 from netadmin.launcher.readiness import answers_http, answers_ping, listens
 from netadmin.launcher.redis import find_redis, make_redis_command
 
@@ -65,9 +64,8 @@ def web(environment: Environment) -> list[Child]:
     return [Child("web", _module("netadmin.web"), partial(answers_http, environment.web_socket))]
 
 
-def management(*arguments: str) -> list[str]:
-    """The command line of a management command."""
-    return [sys.executable, str(ROOT / "manage.py"), *arguments]
+def setup() -> list[str]:
+    return _module("netadmin.setup")
 
 
 def demo() -> list[str]:

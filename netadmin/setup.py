@@ -1,0 +1,20 @@
+"""`python -m netadmin.setup`: `migrate` and `prepare` in one process, since loading Django is what takes the time.
+
+Prints what `prepare` prints: one JSON object with host, user and perhaps a password.
+"""
+
+import os
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+    call_command("prepare")
+
+
+if __name__ == "__main__":
+    main()
