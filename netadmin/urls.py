@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("apps.api.urls")),
 ]
+handler400 = "apps.api.errors.bad_request"
 handler404 = "apps.api.errors.page_not_found"
 handler500 = "apps.api.errors.server_error"

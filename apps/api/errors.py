@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions
@@ -35,6 +35,8 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, SuspiciousOperation):
+        error = exceptions.ParseError("The request is larger or stranger than is allowed.")
     set_rollback()
     if isinstance(error, DomainError):
         return Response(shape(error.code, error.message, given_as(error.field)), status=error.status)
@@ -91,6 +93,14 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(shape("not_found", MESSAGES["not_found"]), status=404)
     return render(request, "error.html", {"title": "Not found", "text": MESSAGES["not_found"]}, status=404)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 outside of any view."""
+    text = "The request is larger or stranger than is allowed."
+    if request.path.startswith("/api/"):
+        return JsonResponse(shape("bad_input", text), status=400)
+    return render(request, "error.html", {"title": "Bad request", "text": text}, status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
