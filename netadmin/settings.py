@@ -1,5 +1,6 @@
 """Django settings; everything that a person may set comes from `netadmin.environment`."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,9 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+# WhiteNoise hands out small files in one piece; that it does so without awaiting is no news to an operator.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+
 UNFOLD = {"SITE_TITLE": "netadmin", "SITE_HEADER": "netadmin", "SITE_URL": "/"}
 
 NETADMIN_ANSWER_TIMEOUT = 15.0
@@ -159,4 +163,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
+    # What a caller did wrong is said to the caller.
+    "loggers": {"django.request": {"level": "ERROR"}},
 }
