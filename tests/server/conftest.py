@@ -3,11 +3,11 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 # Django reads the environment when it is loaded, below.
-STATE_DIR = Path(os.environ.setdefault("NETADMIN_STATE_DIR", tempfile.mkdtemp(prefix="netadmin-test-")))
+_folder = tempfile.TemporaryDirectory(prefix="netadmin-test-")
+os.environ.setdefault("NETADMIN_STATE_DIR", _folder.name)
 os.environ.setdefault("NETADMIN_HOST_NAME", "node1")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
 

@@ -124,6 +124,7 @@ def talking(host: Any, heard: list[bytes]) -> Callable[[Question, redis.Redis], 
                 channel.publish(f"{name}:out", b"\x02" + message["data"][1:])
                 if message["data"][:1] == b"\x01":
                     channel.publish(f"{name}:out", b'\x03{"code": 3}')
+                if message["data"][:1] in (b"\x01", b"\x03"):
                     return
 
         threading.Thread(target=talk, daemon=True).start()
@@ -185,4 +186,7 @@ async def test_what_cannot_be_is_told_in_a_frame() -> None:
 async def test_a_silent_host_is_told_in_a_frame(settings: Any) -> None:
     await running_container()
     settings.NETADMIN_ANSWER_TIMEOUT = 0.3
-    assert "does not answer" in await refusal("/ws/containers/c1/exec/?command=sh", await bearer("operator"))
+    cookie = await session("operator")
+    assert "does not answer" in await refusal("/ws/containers/c1/exec/?command=sh", cookie, ORIGIN)
+    recorded = await sync_to_async(Operation.objects.get)(action="container.exec")
+    assert recorded.actor_name == "operator"
