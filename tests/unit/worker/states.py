@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.worker.specs import container, endpoint, identify, network
 from workers.contract.state import Container, Endpoint, HostState, Network
@@ -68,8 +69,7 @@ def _draw_container(draw: st.DrawFn, own: str, name: str, commands: bool) -> Con
         "env": {"WHO": own},
     }
     command = ("sleep", "60") if commands and draw(st.booleans()) else ()
-    fresh = container(own, *command, **options)
-    return Container(**{**{f: getattr(fresh, f) for f in fresh.__struct_fields__}, "name": name})
+    return replace(container(own, *command, **options), name=name)
 
 
 def _draw_endpoint(

@@ -1,0 +1,63 @@
+"""What a host remembers over a restart."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.unit.worker.specs import container, removal, row
+from workers.memory import Memory
+
+ONE, TWO = container("one", env={"SECRET": "s"}), container("two")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "memory.sqlite3"
+
+
+def test_rows_ends_and_progress_survive_a_restart(path: Path) -> None:
+    memory = Memory(path)
+    assert memory.progress() == ("", 0)
+    memory.keep([row(ONE, 1), row(TWO, 2)], "e", 2)
+    memory.keep([row(ONE, 3)], "e", 3)
+    memory.keep_ended(ONE.id, 4)
+    memory.close()
+    again = Memory(path)
+    assert sorted(again.rows(), key=lambda each: each.revision) == [row(TWO, 2), row(ONE, 3)]
+    assert again.ended() == {ONE.id: 4}
+    assert again.progress() == ("e", 3)
+
+
+def test_a_removed_row_is_kept_until_the_server_knows(path: Path) -> None:
+    memory = Memory(path)
+    memory.keep([row(ONE, 1), row(TWO, 2)], "e", 2)
+    memory.keep_ended(ONE.id, 1)
+    memory.keep([removal(ONE, 3)], "e", 3)
+    assert removal(ONE, 3) in memory.rows()
+    assert memory.ended() == {}
+    memory.drop([("container", ONE.id), ("container", TWO.id)])
+    assert memory.rows() == [row(TWO, 2)]
+
+
+def test_ends_of_another_epoch_can_be_dropped(path: Path) -> None:
+    memory = Memory(path)
+    memory.keep_ended(ONE.id, 4)
+    memory.drop_ended()
+    assert memory.ended() == {}
+
+
+def test_nobody_else_may_read_it(path: Path) -> None:
+    memory = Memory(path)
+    memory.keep([row(ONE, 1)], "e", 1)
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()]
+    assert len(modes) == 3
+    assert set(modes) == {0o600}
+
+
+def test_a_broken_file_is_put_aside(path: Path) -> None:
+    path.write_text("not a database" * 100)
+    memory = Memory(path)
+    assert memory.rows() == []
+    assert memory.progress() == ("", 0)
+    assert path.with_suffix(".broken").exists()
