@@ -125,9 +125,13 @@ def _answer(question: Question, supervisor: Supervisor) -> Answer:
                 supervisor.follow_logs(**arguments)
                 result = {}
             case _:
-                return Answer(id=question.id, ok=False, error=f"This host knows no question {question.kind!r}.")
+                return Answer(
+                    id=question.id, ok=False, error=f"This host knows no question {question.kind!r}."
+                )
     except SupervisorError as error:
         return Answer(id=question.id, ok=False, error=str(error), code=error.code)
     except TypeError as error:
-        return Answer(id=question.id, ok=False, error=f"The question {question.kind!r} is incomplete: {error}.")
+        return Answer(
+            id=question.id, ok=False, error=f"The question {question.kind!r} is incomplete: {error}."
+        )
     return Answer(id=question.id, ok=True, result=result)
