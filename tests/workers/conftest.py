@@ -18,9 +18,19 @@ def private_host() -> None:
     enter_private_host()
 
 
+@pytest.fixture(scope="module")
+def emptied_once(private_host: None) -> Iterator[None]:
+    """After the module everything of ours is purged, and nothing is left."""
+    yield from purge_after()
+
+
 @pytest.fixture
 def emptied(private_host: None) -> Iterator[None]:
-    """After the test everything of ours is purged, and nothing is left."""
+    """The same after each test."""
+    yield from purge_after()
+
+
+def purge_after() -> Iterator[None]:
     yield
     with closing(Kernel()) as kernel:
         kernel.purge()

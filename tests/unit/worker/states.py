@@ -50,7 +50,7 @@ def states(draw: st.DrawFn, *, commands: bool = True) -> HostState:
 def _draw_network(draw: st.DrawFn, name: str, block: int) -> Network:
     cidrs = [f"10.1{block}.0.0/24"]
     if draw(st.booleans()):
-        cidrs.append(f"fd00:{block}::/64")
+        cidrs.append(f"fd00:{block + 1}::/64")
     options: dict[str, Any] = {
         "default": name == "bridge",
         "internal": draw(st.booleans()) and name != "bridge",
