@@ -51,7 +51,6 @@ def make_app(configuration: Configuration) -> Celery:
         task_publish_retry=False,
     )
     state_dir = Path(configuration.state_dir)
-    supervisor = state_dir / "supervisor.sock"
 
     def send(report: Report) -> bool:
         envelope = seal(report, host=configuration.host, key=configuration.key, direction="to-server")
@@ -65,7 +64,7 @@ def make_app(configuration: Configuration) -> Celery:
         host=configuration.host,
         state_dir=state_dir,
         dns=state_dir / "dns.sock",
-        supervisor=supervisor,
+        supervisor=state_dir / "supervisor.sock",
         send=send,
     )
     answers = redis.Redis.from_url(configuration.redis_url)
@@ -82,19 +81,7 @@ def make_app(configuration: Configuration) -> Celery:
         question = _open(envelope, Question, configuration)
         if question is not None:
             # Some answers take a minute; the next change must not wait for them.
-            askers.submit(give, question)
-
-    def give(question: Question) -> None:
-        answer = _answer(question, Supervisor(str(supervisor), timeout=90.0))
-        sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
-        key = f"netadmin:answer:{question.id}"
-        try:
-            with answers.pipeline() as pipe:
-                pipe.lpush(key, json.dumps(sealed))
-                pipe.expire(key, 60)
-                pipe.execute()
-        except redis.RedisError as error:
-            log.warning("an answer could not be given: %s", error)
+            askers.submit(_give, question, configuration, answers)
 
     agent.start()
     return app
@@ -106,6 +93,21 @@ def _open(envelope: Envelope, expected: type[Any], configuration: Configuration)
     except Refused as error:
         log.warning("refused a message: %s", error)
         return None
+
+
+def _give(question: Question, configuration: Configuration, answers: redis.Redis) -> None:
+    """Answer where the server waits for it; who has stopped waiting finds nothing after a minute."""
+    supervisor = Supervisor(str(Path(configuration.state_dir) / "supervisor.sock"), timeout=90.0)
+    answer = _answer(question, supervisor)
+    sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
+    key = f"netadmin:answer:{question.id}"
+    try:
+        with answers.pipeline() as pipe:
+            pipe.lpush(key, json.dumps(sealed))
+            pipe.expire(key, 60)
+            pipe.execute()
+    except redis.RedisError as error:
+        log.warning("an answer could not be given: %s", error)
 
 
 def _answer(question: Question, supervisor: Supervisor) -> Answer:

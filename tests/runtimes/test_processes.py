@@ -63,7 +63,8 @@ def test_nothing_of_the_supervisor_is_inherited(machine: Machine) -> None:
     # A heading, 0, 1, 2, and ls's own.
     assert int(descriptors) == 5
     assert int(limit) == SOFT_LIMIT
-    assert {ignored.split()[1], blocked.split()[1]} == {"0" * 16}
+    # glibc's posix_spawn, as make uses it, leaves its own signals 32 and 33 ignored in all that follow.
+    assert [int(line.split()[1], 16) & ~0x180000000 for line in (ignored, blocked)] == [0, 0]
 
 
 @pytest.mark.parametrize(

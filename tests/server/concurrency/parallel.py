@@ -16,7 +16,7 @@ from apps.containers.models import Container  # noqa: E402
 from apps.delivery.changes import Change, carry_out  # noqa: E402
 from apps.hosts.services import enrol  # noqa: E402
 from apps.ipam.plan import SubnetRequest  # noqa: E402
-from apps.networks.models import Endpoint  # noqa: E402
+from apps.networks.models import Endpoint, Network  # noqa: E402
 from apps.networks.services.endpoints import Wish, connect  # noqa: E402
 from apps.networks.services.lifecycle import create_container  # noqa: E402
 from apps.networks.services.networks import create_network  # noqa: E402
@@ -64,6 +64,10 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    tell(network, errors)
+
+
+def tell(network: Network, errors: list[str]) -> None:
     endpoints = Endpoint.objects.filter(network=network)
     print(
         json.dumps(
