@@ -31,7 +31,7 @@ def test_a_state_means_these_objects(case: Path) -> None:
     kinds = {key.split()[0] for key in expected}
     rendered = render_all(read_state(case / "state.json"))
     assert expected == {
-        f"{kind} {id}": msgspec.to_builtins(item, builtin_types=())
+        f"{kind} {id}": json.loads(msgspec.json.encode(item))
         for (kind, id), item in rendered.items()
         if kind in kinds
     }
