@@ -64,8 +64,26 @@ class Labels(filters.CharFilter):
         return queryset
 
 
+class Parts(filters.CharFilter):
+    """Part of the field's text; given several times, any may fit, as in Docker."""
+
+    parent: filters.FilterSet
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(field_name=parameter, label=f"part of the {parameter}; repeatable, any may fit")
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value in EMPTY_VALUES:
+            return queryset
+        request = cast(Request, self.parent.request)
+        fits = Q()
+        for part in request.query_params.getlist(self.field_name):
+            fits |= Q(**{f"{self.field_name}__icontains": part})
+        return queryset.filter(fits)
+
+
 class Hosts(filters.FilterSet):
-    name = filters.CharFilter(lookup_expr="icontains")
+    name = Parts("name")
     search = filters.CharFilter(field_name="name", lookup_expr="icontains")
 
     class Meta:
@@ -75,9 +93,9 @@ class Hosts(filters.FilterSet):
 
 class Networks(filters.FilterSet):
     host = filters.CharFilter(field_name="host__name")
-    name = filters.CharFilter(lookup_expr="icontains")
-    id = filters.CharFilter(lookup_expr="icontains")
-    driver = filters.ChoiceFilter(choices=Driver.choices, null_value="\0")
+    name = Parts("name")
+    id = Parts("id")
+    driver = filters.MultipleChoiceFilter(choices=Driver.choices, null_value="\0")
     label = Labels(label="key or key=value; repeatable")
     type = filters.ChoiceFilter(
         choices=[("builtin", "predefined"), ("custom", "made by people")], method="filter_type"
@@ -97,8 +115,8 @@ class Networks(filters.FilterSet):
 
 class Containers(filters.FilterSet):
     host = filters.CharFilter(field_name="host__name")
-    name = filters.CharFilter(lookup_expr="icontains")
-    state = filters.ChoiceFilter(choices=Container.State.choices)
+    name = Parts("name")
+    state = filters.MultipleChoiceFilter(choices=Container.State.choices)
     network = filters.CharFilter(method="filter_network", label="name or id of a network it is on")
     label = Labels(label="key or key=value; repeatable")
     search = filters.CharFilter(method="filter_search", label="part of the name or beginning of the id")

@@ -1,7 +1,8 @@
 """/ws/containers/{id}/exec/ and …/logs/: a browser's or terminal's frames to and from a host, through Redis.
 
-A frame's first byte says what it is. In: 0 input, 1 end of input, 2 window size (JSON), 3 signal (JSON). Out:
-1 output, 2 error output, 3 exit (JSON {"code"}), 4 refusal (JSON {"message"}); after 3 or 4 the socket is closed.
+A frame's first byte says what it is. In: 0 input, 1 end of input, 2 window size (JSON), 3 signal (JSON),
+4 the client has gone. Out: 1 output, 2 error output, 3 exit (JSON {"code"}), 4 refusal (JSON {"message"}); after
+either of the last two the socket is closed.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from apps.hosts import services as hosts
 from apps.networks.selectors import find_container
 
 STDOUT, EXIT, REFUSAL = b"\x01", b"\x03", b"\x04"
-HANG_UP = b"\x03" + json.dumps({"signal": "HUP"}).encode()
+GONE = b"\x04"
 FRAME = 1024 * 1024
 """Bytes of one frame that is passed on to a host."""
 
@@ -116,7 +117,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
                 await self.channel.aclose()  # type: ignore[no-untyped-call]
         if self.connection is not None:
             with contextlib.suppress(redis.RedisError):
-                await self.connection.publish(self.name_of("in"), HANG_UP)
+                await self.connection.publish(self.name_of("in"), GONE)
                 await self.connection.aclose()
 
 

@@ -77,6 +77,8 @@ def test_pruning_removes_the_unused_networks_and_names_them(operator: Any) -> No
         ("", ["bridge", "host", "none", "alpha", "beta"]),
         ("name=alp", ["alpha"]),
         ("search=BET", ["beta"]),
+        ("driver=null&driver=host", ["host", "none"]),
+        ("name=bri&name=non", ["bridge", "none"]),
         ("driver=null", ["none"]),
         ("type=builtin", ["bridge", "host", "none"]),
         ("type=custom", ["alpha", "beta"]),

@@ -170,7 +170,7 @@ async def test_a_page_that_is_closed_hangs_up() -> None:
             if heard:
                 break
             await asyncio.sleep(0.1)
-    assert heard == [b'\x03{"signal": "HUP"}']
+    assert heard == [b"\x04"]
 
 
 async def test_what_cannot_be_is_told_in_a_frame() -> None:
