@@ -8,12 +8,12 @@ SOURCES := pyproject.toml
 install: .venv/.installed
 install-dev: .venv/.installed-dev
 
-.venv/.installed: requirements.lock $(SOURCES) tools/install
-	@PYTHON="$(PYTHON)" tools/install requirements.lock
+.venv/.installed: requirements.lock $(SOURCES) .ci/install
+	@PYTHON="$(PYTHON)" .ci/install requirements.lock
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.lock $(SOURCES) tools/install
-	@PYTHON="$(PYTHON)" tools/install requirements-dev.lock
+.venv/.installed-dev: requirements-dev.lock $(SOURCES) .ci/install
+	@PYTHON="$(PYTHON)" .ci/install requirements-dev.lock
 	@touch $@ .venv/.installed
 
 run: install
@@ -42,4 +42,4 @@ clean-host: install
 	@exec $(BIN)/netadmin host purge
 
 locks:
-	@tools/lock
+	@.ci/lock
