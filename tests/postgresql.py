@@ -3,6 +3,7 @@
 import os
 import pwd
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,25 +21,26 @@ def _programs() -> Path:
 
 
 @contextmanager
-def running_postgresql(folder: Path) -> Iterator[str]:
-    """Yields a DATABASE_URL over a Unix socket in `folder`; the server listens nowhere else."""
+def running_postgresql() -> Iterator[str]:
+    """Yields a DATABASE_URL over a Unix socket in a folder of its own; the server listens nowhere else."""
     programs = _programs()
+    # The server refuses to run as root, and its user cannot enter pytest's folders.
     owner = pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else os.geteuid()
-    if os.geteuid() == 0:  # The server refuses to run as root.
+    with tempfile.TemporaryDirectory(prefix="netadmin-pg-") as name:
+        folder = Path(name)
         os.chown(folder, owner, -1)
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 0o001 and str(parent).startswith("/tmp/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
 
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, user=owner, cwd=folder, stdout=subprocess.DEVNULL)
+        def run(*command: str) -> None:
+            subprocess.run(command, check=True, user=owner, cwd=folder, stdout=subprocess.DEVNULL)
 
-    data = folder / "data"
-    run(f"{programs}/initdb", "--auth=trust", "--username=netadmin", "--no-sync", str(data))
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=100"
-    run(f"{programs}/pg_ctl", "start", "-w", "-D", str(data), "-l", str(folder / "log"), "-o", options)
-    try:
-        run(f"{programs}/createdb", "-h", str(folder), "-U", "netadmin", "netadmin")
-        yield f"postgresql://netadmin@{quote(str(folder), safe='')}/netadmin"
-    finally:
-        run(f"{programs}/pg_ctl", "stop", "-m", "immediate", "-D", str(data))
+        data = folder / "data"
+        run(f"{programs}/initdb", "--auth=trust", "--username=netadmin", "--no-sync", str(data))
+        options = (
+            f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=100"
+        )
+        run(f"{programs}/pg_ctl", "start", "-w", "-D", str(data), "-l", str(folder / "log"), "-o", options)
+        try:
+            run(f"{programs}/createdb", "-h", str(folder), "-U", "netadmin", "netadmin")
+            yield f"postgresql://netadmin@{quote(str(folder), safe='')}/netadmin"
+        finally:
+            run(f"{programs}/pg_ctl", "stop", "-m", "immediate", "-D", str(data))

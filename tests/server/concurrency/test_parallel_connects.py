@@ -42,7 +42,6 @@ def test_fifty_parallel_connects_get_fifty_addresses_on_sqlite(tmp_path: Path) -
 
 
 @pytest.mark.timeout(300)
-def test_fifty_parallel_connects_get_fifty_addresses_on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("pg")
-    with running_postgresql(folder) as url:
-        check(connect_in_parallel(tmp_path_factory.mktemp("state"), url), "postgresql")
+def test_fifty_parallel_connects_get_fifty_addresses_on_postgresql(tmp_path: Path) -> None:
+    with running_postgresql() as url:
+        check(connect_in_parallel(tmp_path, url), "postgresql")
