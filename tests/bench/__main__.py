@@ -24,6 +24,8 @@ from tests.isolation import enter_private_host
 SIZES = (1, 100, 500)
 RUNS = 15
 CONNECTIONS = 4
+SETTLING = 5.0
+"""Seconds after which the multicast of many new ports has passed."""
 DNS_SECONDS = 1.5
 OUTPUT = Path(__file__).resolve().parents[2] / "build" / "bench.json"
 BY_HAND = "ip commands"
@@ -79,6 +81,7 @@ class Bench:
             list(pool.map(make_some, range(self._size, min(self._size + CONNECTIONS, size))))
         print(f"{size - self._size} containers made in {time.monotonic() - began:.1f} s")
         self._plain.grow(size)
+        time.sleep(SETTLING)
         self._size = size
 
     def _measure_attachments(self) -> None:

@@ -44,11 +44,14 @@ class Plain:
             for number in numbers
             for words in (
                 f"add refm{number} type veth peer name eth{number} netns {MEMBERS}",
+                # A thousand ends that solicit routers on one bridge would be what is measured.
+                f"set refm{number} addrgenmode none",
                 f"set refm{number} master {BRIDGE} up",
             )
         ]
         ip_batch([], host_ends)
-        ip_batch(["-n", MEMBERS], [f"link set eth{number} up" for number in numbers])
+        inner_ends = [f"link set eth{n} {word}" for n in numbers for word in ("addrgenmode none", "up")]
+        ip_batch(["-n", MEMBERS], inner_ends)
         self.size = size
 
     def connect(self, namespace: str, device: str, address: str) -> None:
