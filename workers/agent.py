@@ -37,6 +37,7 @@ RETRY_EVERY = 1.0
 """Seconds till what failed is tried again; twice as long each time, up to LOOK_EVERY."""
 PROBLEMS = 20
 """Most problems that one report tells."""
+UNKNOWN_END = "The process ended while the worker was away; how is not known."
 Item = Delta | Exit | Literal["facts", "look"]
 
 
@@ -54,6 +55,7 @@ class Agent(threading.Thread):
         self._facts: Facts | None = None
         self._ended: dict[str, int] = {}
         self._exits: list[Exit] = []
+        self._ends: dict[str, Exit] = {}
         self._drift: list[str] = []
         self._ready = False
         self._next_look = self._next_beat = 0.0
@@ -179,6 +181,7 @@ class Agent(threading.Thread):
         if not known:
             self._exits.append(exit_)
             if kept:
+                self._ends[exit_.container] = exit_
                 self._ended[exit_.container] = exit_.incarnation
                 self._memory.keep_ended(exit_.container, exit_.incarnation)
         self._actuator.forget_process(exit_.container, logs=not kept)
@@ -218,7 +221,19 @@ class Agent(threading.Thread):
         if only_news and facts == self._facts:
             return
         self._facts = facts
+        self._exits += self._untaken_exits()
         self._post(facts=facts, resync=not self._intake.epoch)
+
+    def _untaken_exits(self) -> list[Exit]:
+        """Ends that the server has taken no notice of: its rows still want those containers to run."""
+        containers = self._reconciler.desired.containers
+        untaken = [
+            self._ends.get(id) or Exit(container=id, incarnation=incarnation, code=255, message=UNKNOWN_END)
+            for id, incarnation in self._ended.items()
+            if (spec := containers.get(id)) and spec.running and spec.incarnation == incarnation
+        ]
+        self._ends = {exit_.container: exit_ for exit_ in untaken}
+        return [exit_ for exit_ in untaken if exit_ not in self._exits]
 
     def _post(self, **content: object) -> None:
         problems = (*self._reconciler.failures(), *self._drift)[:PROBLEMS]

@@ -41,6 +41,7 @@ def change(
     detail: Mapping[str, Any],
     show: Callable[[M], Any],
     code: int = status.HTTP_200_OK,
+    grace: float = 0.0,
 ) -> Response:
     """Carry `work` out and answer with what `show` makes of its subject, once the host has applied it."""
     preference = Preference.read(request)
@@ -49,6 +50,7 @@ def change(
         host,
         work,
         wait=not preference.respond_async,
+        grace=grace,
     )
     if operation.outcome == Operation.Outcome.FAILED:
         raise Conflict("host_failed", operation.message or f"Host {host.name} could not do it.")

@@ -75,10 +75,10 @@ class Parts(filters.CharFilter):
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value in EMPTY_VALUES:
             return queryset
-        request = cast(Request, self.parent.request)
+        request, name = cast(Request, self.parent.request), str(self.field_name)
         fits = Q()
-        for part in request.query_params.getlist(self.field_name):
-            fits |= Q(**{f"{self.field_name}__icontains": part})
+        for part in request.query_params.getlist(name):
+            fits |= Q(**{f"{name}__icontains": part})
         return queryset.filter(fits)
 
 

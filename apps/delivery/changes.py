@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from apps.delivery import answers
 from apps.delivery.models import Operation
@@ -32,12 +32,18 @@ class Change:
 
 
 def carry_out(
-    change: Change, host: Host, work: Callable[[Host], models.Model], *, wait: bool = True
+    change: Change,
+    host: Host,
+    work: Callable[[Host], models.Model],
+    *,
+    wait: bool = True,
+    grace: float = 0.0,
 ) -> tuple[models.Model, Operation]:
     """Do `work` under the host's lock, deliver it, and wait until the host has applied it.
 
     `work` gets the locked host and returns the subject of the change; a `DomainError` in it changes nothing.
-    The operation is still pending when the host did not answer in time, or when `wait` is False.
+    The operation is still pending when the host did not answer in time, or when `wait` is False. `grace`: seconds
+    that the work itself may take on the host, such as a process to end.
     """
     with transaction.atomic():
         locked = advance(host.pk)
@@ -49,10 +55,17 @@ def carry_out(
         )
         transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
         transaction.on_commit(partial(announce_operation, operation))
-    if wait:
-        answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT)
+    if wait and not locked.silent:
+        _give_back_connection()
+        answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT + grace)
         operation.refresh_from_db()
     return subject, operation
+
+
+def _give_back_connection() -> None:
+    """While a host works, its request must not keep a connection of the pool from others."""
+    if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
+        connection.close()
 
 
 def record(change: Change, subject: models.Model, host: Host | None) -> Operation:

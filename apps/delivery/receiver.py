@@ -117,7 +117,8 @@ def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
         if container is None:
             return
         if not container.running:
-            containers.record_exit(container, exit_.code, exit_.message, at)
+            if container.exit_code is None:
+                containers.record_exit(container, exit_.code, exit_.message, at)
             return
         locked = advance(host.pk)
         end_container(locked, container, code=exit_.code, message=exit_.message, at=at)

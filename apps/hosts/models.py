@@ -2,8 +2,12 @@
 
 import secrets
 import uuid
+from datetime import UTC, datetime, timedelta
 
 from django.db import models
+
+SILENT_AFTER = timedelta(seconds=30)
+"""A host reports every ten seconds, whatever happens."""
 
 
 def new_key() -> str:
@@ -37,6 +41,11 @@ class Host(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def silent(self) -> bool:
+        """It was heard once, and not for a while: nobody should wait for it."""
+        return self.last_seen is not None and datetime.now(UTC) - self.last_seen > SILENT_AFTER
 
     @property
     def space(self) -> str:

@@ -209,6 +209,8 @@ class ContainerView(Resource[Container]):
             detail=detail,
             show=show,
             code=code,
+            # A process that ends may take its time.
+            grace=detail.get("timeout") or container.stop_timeout,
         )
 
 
