@@ -131,6 +131,13 @@ def build_environment(hostname: str, env: dict[str, str]) -> dict[str, str]:
     return defaults | env
 
 
+def _reset_signals() -> None:
+    """A container's process begins with no signal ignored, whatever the supervisor was started under (nohup)."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is not None:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def spawn(
     command: Sequence[str],
     env: dict[str, str],
@@ -148,7 +155,7 @@ def spawn(
         # Runs in the forked child.
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, _LIMITS)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _reset_signals()
             if streams.terminal:
                 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             if register is not None:
