@@ -3,12 +3,14 @@
 A list, not a channel: an answer that comes before anybody waits is kept until it is taken or expires.
 """
 
+import logging
 from functools import cache
 
 import redis
 
 from netadmin.environment import Environment
 
+log = logging.getLogger(__name__)
 KEPT = 60
 """Seconds after which an answer that nobody took is dropped."""
 
@@ -24,11 +26,15 @@ def _key(question: object) -> str:
 
 
 def give_answer(question: object, text: str = "") -> None:
+    """Wake whoever waits. Without Redis nobody does, and the record has the answer all the same."""
     key = _key(question)
-    with _redis().pipeline() as pipe:
-        pipe.lpush(key, text)
-        pipe.expire(key, KEPT)
-        pipe.execute()
+    try:
+        with _redis().pipeline() as pipe:
+            pipe.lpush(key, text)
+            pipe.expire(key, KEPT)
+            pipe.execute()
+    except redis.RedisError as error:
+        log.warning("an answer could not be given: %s", error)
 
 
 def await_answer(question: object, timeout: float) -> str | None:

@@ -29,20 +29,23 @@ MODELS: dict[str, type[Row]] = {"endpoint": Endpoint, "container": Container, "n
 
 def receive(host: Host, report: Report) -> None:
     """Take in one report. Doubled and late ones find nothing to do."""
-    if report.epoch != host.epoch or report.resync:
+    # Revisions of another database mean nothing here; what the host found out about itself does.
+    comparable = report.epoch == host.epoch
+    if not comparable or report.resync:
         send_changes(host, since=0, full=True)
-        if report.epoch != host.epoch:
-            return
     now = datetime.now(UTC)
+    finished: list[Operation] = []
     with transaction.atomic():
         locked = Host.objects.select_for_update().get(pk=host.pk)
-        _record_outcomes(locked, report.outcomes, now)
-        record_contact(locked, report.acked, list(report.problems), now)
+        record_contact(locked, report.acked if comparable else 0, list(report.problems), now)
         if report.facts is not None:
             record_facts(locked, report.facts)
-        finished = _finish_operations(locked, now)
-    for exit_ in report.exits:
-        _record_exit(host, exit_, now)
+        if comparable:
+            _record_outcomes(locked, report.outcomes, now)
+            finished = _finish_operations(locked, now)
+    if comparable:
+        for exit_ in report.exits:
+            _record_exit(host, exit_, now)
     for operation in finished:
         give_answer(operation.pk)
         announce_operation(operation)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.isolation import enter_private_host, require_root
-from tests.seed.product import Product
+from tests.product import Product
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import re
 import subprocess
 from ipaddress import ip_network
 
-from tests.seed.product import Product
+from tests.product import Product
 
 ID = re.compile(r"[0-9a-f]{64}")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.seed.product import NETADMIN, Product
+from tests.product import NETADMIN, Product
 
 PATIENCE = 20.0
 

@@ -1,0 +1,172 @@
+"""What the server makes of a host's reports, and what it sends again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from apps.containers.models import Container
+from apps.delivery import sender, tasks
+from apps.delivery.changes import Change, carry_out
+from apps.delivery.models import Operation
+from apps.delivery.receiver import receive
+from apps.hosts.models import Host
+from apps.networks.models import Network
+from apps.networks.services.lifecycle import create_container, start_container
+from apps.networks.services.networks import create_network
+from workers.contract.envelope import seal, unseal
+from workers.contract.reports import Exit, Facts, Outcome, Report
+from workers.contract.state import Delta
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch, node1: Host) -> list[Delta]:
+    """Deltas that went out, opened as the host would."""
+    deltas: list[Delta] = []
+
+    def publish(host: Host, task: str, envelope: Any, **_: object) -> bool:
+        deltas.append(unseal(envelope, Delta, host=host.name, key=host.key, direction="to-host"))
+        return True
+
+    monkeypatch.setattr(sender, "publish", publish)
+    return deltas
+
+
+def report(host: Host, **content: Any) -> Report:
+    current = Host.objects.get(pk=host.pk)
+    return Report(**{"host": host.name, "epoch": current.epoch, "acked": current.revision, **content})
+
+
+def make_network(host: Host) -> Network:
+    work = lambda locked: create_network(locked, name="lab")  # noqa: E731
+    network, _ = carry_out(Change(actor=None, action="network.create"), host, work, wait=False)
+    assert isinstance(network, Network)
+    return network
+
+
+def make_running(host: Host) -> Container:
+    def work(locked: Host) -> Container:
+        return start_container(locked, create_container(locked, name="c", attachments=[]))
+
+    container, _ = carry_out(Change(actor=None, action="container.create"), host, work, wait=False)
+    assert isinstance(container, Container)
+    return container
+
+
+def test_a_report_of_another_database_is_asked_for_everything_and_changes_no_row(
+    node1: Host, sent: list[Delta]
+) -> None:
+    network = make_network(node1)
+    outcome = Outcome(kind="network", id=network.pk, revision=network.revision, state="applied")
+    facts = Facts(version="1", kernel="k", routes=("10.9.0.0/24",))
+    sent.clear()
+    receive(node1, report(node1, epoch="elsewhere", outcomes=(outcome,), facts=facts))
+    network.refresh_from_db()
+    node1.refresh_from_db()
+    assert not network.applied
+    assert node1.acked_revision < node1.revision
+    # What the host is like does not depend on whose record it follows.
+    assert node1.routes == ["10.9.0.0/24"]
+    (delta,) = sent
+    assert delta.full and {row.id for row in delta.rows} >= {network.pk}
+
+
+def test_an_outcome_of_an_older_revision_is_not_taken_for_the_newer(node1: Host, sent: list[Delta]) -> None:
+    network = make_network(node1)
+    old = Outcome(kind="network", id=network.pk, revision=network.revision - 1, state="applied")
+    receive(node1, report(node1, outcomes=(old,)))
+    network.refresh_from_db()
+    assert not network.applied
+    assert Operation.objects.get(subject_id=network.pk).outcome == "pending"
+
+
+def test_a_network_that_the_host_could_not_build_is_taken_back(
+    node1: Host, sent: list[Delta], django_capture_on_commit_callbacks: Any
+) -> None:
+    network = make_network(node1)
+    failed = Outcome(
+        kind="network", id=network.pk, revision=network.revision, state="failed", message="No room."
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        receive(node1, report(node1, outcomes=(failed,)))
+    operation = Operation.objects.get(subject_id=network.pk)
+    assert (operation.outcome, operation.message) == ("failed", "No room.")
+    network.refresh_from_db()
+    assert network.removing
+    assert [(row.id, row.spec) for row in sent[-1].rows] == [(network.pk, None)]
+    gone = Outcome(kind="network", id=network.pk, revision=network.revision, state="gone")
+    receive(node1, report(node1, outcomes=(gone,)))
+    assert not Network.objects.filter(pk=network.pk).exists()
+
+
+def test_an_exit_stops_the_container_once_and_is_in_the_history(node1: Host, sent: list[Delta]) -> None:
+    container = make_running(node1)
+    ended = Exit(container=container.pk, incarnation=container.incarnation, code=3)
+    for _ in range(2):
+        receive(node1, report(node1, exits=(ended,)))
+    container.refresh_from_db()
+    assert (container.wanted, container.state, container.exit_code) == ("stopped", "exited", 3)
+    assert Operation.objects.filter(action="container.exit", subject_id=container.pk).count() == 1
+
+
+def test_an_exit_of_an_earlier_start_does_not_stop_the_present_one(node1: Host, sent: list[Delta]) -> None:
+    container = make_running(node1)
+    receive(node1, report(node1, exits=(Exit(container=container.pk, incarnation=0, code=3),)))
+    container.refresh_from_db()
+    assert container.running
+
+
+def test_the_resync_sends_what_was_not_acknowledged_to_hosts_that_are_heard(
+    node1: Host, sent: list[Delta]
+) -> None:
+    network = make_network(node1)
+    sent.clear()
+    Host.objects.filter(pk=node1.pk).update(last_seen=datetime.now(UTC) - timedelta(minutes=5))
+    tasks.resync()
+    assert sent == []
+    Host.objects.filter(pk=node1.pk).update(last_seen=datetime.now(UTC))
+    tasks.resync()
+    assert [row.id for row in sent[0].rows] == [network.pk]
+
+
+def test_the_resync_asks_again_what_became_of_a_change_whose_outcome_was_lost(
+    node1: Host, sent: list[Delta]
+) -> None:
+    network = make_network(node1)
+    receive(node1, report(node1))  # Acknowledged, and not a word of the outcome.
+    sent.clear()
+    tasks.resync()
+    assert sent == []
+    Operation.objects.update(at=datetime.now(UTC) - timedelta(minutes=1))
+    tasks.resync()
+    assert [row.id for row in sent[0].rows] == [network.pk]
+
+
+def test_nobody_waits_for_a_host_that_is_silent(node1: Host, sent: list[Delta], monkeypatch: Any) -> None:
+    from apps.delivery import answers
+
+    waited: list[object] = []
+    monkeypatch.setattr(answers, "await_answer", lambda *question: waited.append(question))
+    Host.objects.filter(pk=node1.pk).update(last_seen=datetime.now(UTC) - timedelta(minutes=5))
+    work = lambda locked: create_network(locked, name="later")  # noqa: E731
+    _, operation = carry_out(Change(actor=None, action="network.create"), node1, work)
+    assert (waited, operation.outcome) == ([], "pending")
+
+
+@pytest.mark.parametrize("fault", ["forged", "foreign", "backwards", "altered"])
+def test_a_report_that_is_not_the_hosts_own_changes_nothing(
+    node1: Host, sent: list[Delta], fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = report(node1, facts=Facts(version="evil", kernel="evil"))
+    key = "0" * 64 if fault == "forged" else node1.key
+    direction: Any = "to-host" if fault == "backwards" else "to-server"
+    host = "other" if fault == "foreign" else node1.name
+    envelope: Any = seal(message, host=host, key=key, direction=direction)
+    if fault == "altered":
+        envelope["body"] = envelope["body"].replace("evil", "worse")
+    tasks.report(envelope)
+    node1.refresh_from_db()
+    assert node1.kernel == ""
+    assert "refused a report" in caplog.text
