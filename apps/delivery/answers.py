@@ -25,7 +25,7 @@ def _key(question: object) -> str:
     return f"netadmin:answer:{question}"
 
 
-def give_answer(question: object, text: str = "") -> None:
+def give_answer(question: object, text: str) -> None:
     """Wake whoever waits. Without Redis nobody does, and the record has the answer all the same."""
     key = _key(question)
     try:

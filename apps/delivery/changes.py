@@ -57,8 +57,11 @@ def carry_out(
         transaction.on_commit(partial(announce_operation, operation))
     if wait and not locked.silent:
         _give_back_connection()
-        answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT + grace)
-        operation.refresh_from_db()
+        answer = answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT + grace)
+        if answer:
+            operation.outcome, _, operation.message = answer.partition(" ")
+        else:
+            operation.refresh_from_db()
     return subject, operation
 
 

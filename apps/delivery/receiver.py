@@ -47,7 +47,7 @@ def receive(host: Host, report: Report) -> None:
         for exit_ in report.exits:
             _record_exit(host, exit_, now)
     for operation in finished:
-        give_answer(operation.pk)
+        give_answer(operation.pk, f"{operation.outcome} {operation.message}")
         announce_operation(operation)
         if operation.outcome == Operation.Outcome.FAILED:
             _undo(host, operation)

@@ -58,7 +58,7 @@ class Endpoint(models.Model):
     network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="endpoints")
     container = models.ForeignKey(Container, on_delete=models.PROTECT, related_name="endpoints")
     index = models.PositiveSmallIntegerField(null=True, help_text="N of ethN; none without an interface.")
-    order = models.BigIntegerField(help_text="Order of connection: the host's revision at that moment.")
+    order = models.BigIntegerField(help_text="Order of connection on the host: the lower came first.")
     priority = models.IntegerField(default=0, help_text="The highest gives the default route.")
     mac = models.CharField(max_length=17, blank=True)
     ipv4 = models.GenericIPAddressField(protocol="IPv4", null=True)

@@ -134,13 +134,11 @@ class NetworkView(Resource[Network]):
         """Attach a container: at once when it runs, at its next start when it does not."""
         given = read(requests.Connect, request)
         network = self.found()
-        container = find_container(given["container"], network.host)
         wish = read_wish(given)
 
         def work(locked: Host) -> Endpoint:
-            return endpoint_services.connect(
-                locked, find_network(network.pk, locked), find_container(container.pk, locked), wish
-            )
+            container = find_container(given["container"], locked)
+            return endpoint_services.connect(locked, find_network(network.pk, locked), container, wish)
 
         detail = {key: value for key, value in given.items() if value} | {"network": network.name}
         return change(

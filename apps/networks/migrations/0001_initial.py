@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.BigIntegerField(
-                        help_text="Order of connection: the host's revision at that moment."
+                        help_text="Order of connection on the host: the lower came first."
                     ),
                 ),
                 (

@@ -14,6 +14,9 @@ from apps.networks.models import Alias, Driver, Endpoint, Link, Network
 from apps.networks.rules import check_dns_name, derive_mac, parse_address, parse_mac
 from apps.networks.selectors import find_container, subnets_of
 
+ATTACHED_AT_ONCE = 1024
+"""More endpoints than one container can get in one change."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
@@ -30,24 +33,26 @@ class Wish:
 
 def connect(host: Host, network: Network, container: Container, wish: Wish) -> Endpoint:
     """Attach the container: at once when it runs, at its next start when it does not."""
-    _check_fit(network, container)
-    return attach(host, network, container, wish)
+    return attach(host, network, container, wish, _check_fit(network, container))
 
 
-def attach(host: Host, network: Network, container: Container, wish: Wish) -> Endpoint:
-    """Record the endpoint with its addresses, MAC and interface name."""
+def attach(
+    host: Host, network: Network, container: Container, wish: Wish, present: Sequence[Endpoint]
+) -> Endpoint:
+    """Record the endpoint with its addresses, MAC and interface name; `present`: those the container has."""
     _check_wish(host, network, wish)
     endpoint = Endpoint(
         host=host,
         network=network,
         container=container,
-        order=_next_order(host),
+        # Order of connection over the whole host; several of one change follow each other.
+        order=host.revision * ATTACHED_AT_ONCE + len(present),
         priority=wish.priority,
         revision=host.revision,
     )
     if network.driver == Driver.BRIDGE:
         _give_addresses(endpoint, wish)
-        endpoint.index = _free_index(container)
+        endpoint.index = _free_index(present)
     endpoint.save(force_insert=True)
     Alias.objects.bulk_create(Alias(endpoint=endpoint, name=name) for name in dict.fromkeys(wish.aliases))
     Link.objects.bulk_create(
@@ -107,8 +112,8 @@ def forget_endpoint(endpoint: Endpoint) -> None:
     endpoint.delete()
 
 
-def _check_fit(network: Network, container: Container) -> None:
-    """Whether this container may join this network now."""
+def _check_fit(network: Network, container: Container) -> list[Endpoint]:
+    """Whether this container may join this network now; the endpoints that it has."""
     refuse_removing(container)
     if network.removing:
         raise Conflict("being_removed", f"Network {network.name} is being removed.")
@@ -120,7 +125,7 @@ def _check_fit(network: Network, container: Container) -> None:
         raise Invalid(
             "host_network", f"Container {container.name} shares the host's network and can join no other."
         )
-    present = Endpoint.objects.filter(container=container, removing=False).select_related("network")
+    present = list(Endpoint.objects.filter(container=container, removing=False).select_related("network"))
     for endpoint in present:
         if endpoint.network_id == network.pk:
             raise Conflict(
@@ -132,6 +137,7 @@ def _check_fit(network: Network, container: Container) -> None:
                 "none_network",
                 "A container of network none can be on no other; disconnect it from none first.",
             )
+    return present
 
 
 def _check_wish(host: Host, network: Network, wish: Wish) -> None:
@@ -167,18 +173,8 @@ def _check_wish(host: Host, network: Network, wish: Wish) -> None:
         )
 
 
-def _next_order(host: Host) -> int:
-    """The revision orders endpoints across containers; several of one change follow each other."""
-    last = Endpoint.objects.filter(host=host).order_by("-order").values_list("order", flat=True).first()
-    return max(host.revision, (last or 0) + 1)
-
-
-def _free_index(container: Container) -> int:
-    taken = set(
-        Endpoint.objects.filter(container=container, removing=False, index__isnull=False).values_list(
-            "index", flat=True
-        )
-    )
+def _free_index(present: Sequence[Endpoint]) -> int:
+    taken = {endpoint.index for endpoint in present}
     return next(index for index in range(len(taken) + 1) if index not in taken)
 
 

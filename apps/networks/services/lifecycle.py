@@ -37,14 +37,13 @@ def create_container(
         labels=labels,
         stop_timeout=stop_timeout,
     )
-    seen: set[str] = set()
+    attached: list[Endpoint] = []
     for network, wish in attachments:
         if network.removing:
             raise Conflict("being_removed", f"Network {network.name} is being removed.", "networks")
-        if network.pk in seen:
+        if any(endpoint.network_id == network.pk for endpoint in attached):
             raise Invalid("network_twice", f"Network {network.name} is given twice.", "networks")
-        seen.add(network.pk)
-        attach(host, network, container, wish)
+        attached.append(attach(host, network, container, wish, attached))
     if start:
         containers.start(container, host.revision)
     return container
