@@ -107,7 +107,11 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
         operation.outcome = Operation.Outcome.FAILED if error else Operation.Outcome.DONE
         operation.message, operation.finished = error or "", at
         finished.append(operation)
-    Operation.objects.bulk_update(finished, ["outcome", "message", "finished"])
+    done = [operation.pk for operation in finished if operation.outcome == Operation.Outcome.DONE]
+    Operation.objects.filter(pk__in=done).update(outcome=Operation.Outcome.DONE, finished=at)
+    for operation in finished:
+        if operation.outcome == Operation.Outcome.FAILED:
+            operation.save(update_fields=["outcome", "message", "finished"])
     return finished
 
 

@@ -17,11 +17,11 @@ from apps.networks.selectors import find_container, find_network
 from apps.networks.services import lifecycle
 from apps.networks.services.endpoints import Wish
 from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, each
-from apps.panel.fields import Pairs, Words, choice, line
+from apps.panel.fields import Pairs, Words, host_choice, line
 
 
 class ContainerForm(ServiceForm):
-    host = choice(Host.objects.all())
+    host = host_choice()
     name = line("Empty: made from its id.", required=False)
     networks = Words(help_text="Names or ids, separated by blanks; empty: the default bridge.")
     hostname = line("Empty: made from its id.", required=False)

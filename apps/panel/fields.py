@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from unfold import widgets
+
+from apps.hosts.models import Host
 
 LONGEST = 255
 
@@ -19,6 +22,15 @@ def line(help_text: str = "", **kwargs: Any) -> forms.CharField:
 
 def choice(rows: QuerySet[Any]) -> "Located":
     return Located(queryset=rows, widget=widgets.UnfoldAdminSelectWidget)
+
+
+def host_choice() -> "Located":
+    """Any host; at first the server's own, as everywhere else."""
+
+    def own() -> Host | None:
+        return Host.objects.filter(name=settings.ENVIRONMENT.host_name).first()
+
+    return Located(queryset=Host.objects.all(), initial=own, widget=widgets.UnfoldAdminSelectWidget)
 
 
 class Located(forms.ModelChoiceField):  # type: ignore[type-arg]

@@ -16,11 +16,11 @@ from apps.networks.selectors import find_container, find_network, subnets_of
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change
-from apps.panel.fields import Pairs, Words, choice, line
+from apps.panel.fields import Pairs, Words, choice, host_choice, line
 
 
 class NetworkForm(ServiceForm):
-    host = choice(Host.objects.all())
+    host = host_choice()
     name = line()
     subnet = line("Empty: the next free block of the pools.", required=False)
     gateway = line("Empty: the lowest address.", required=False)
