@@ -40,6 +40,7 @@ class Environment:
     admin_password: str | None
     database_url: str | None
     redis_url: str | None
+    bridge_icc: bool
     debug: bool
 
     @classmethod
@@ -52,6 +53,7 @@ class Environment:
             admin_password=variables.get("NETADMIN_ADMIN_PASSWORD") or None,
             database_url=variables.get("DATABASE_URL") or None,
             redis_url=variables.get("REDIS_URL") or None,
+            bridge_icc=variables.get("NETADMIN_BRIDGE_ICC", "1") != "0",
             debug=variables.get("NETADMIN_DEBUG", "") == "1",
         )
         environment._check()

@@ -22,6 +22,7 @@ class Product:
     state_dir: Path
     listen: str = field(default_factory=lambda: f"127.0.0.1:{find_free_port()}")
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -31,6 +32,7 @@ class Product:
             "NETADMIN_STATE_DIR": str(self.state_dir),
             "NETADMIN_HOST_NAME": "node1",
             "NETADMIN_LISTEN": self.listen,
+            **self.settings,
         }
 
     def start(self) -> None:

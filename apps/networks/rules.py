@@ -24,6 +24,11 @@ HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
 MTU = "com.docker.network.driver.mtu"
 
 
+def default_bridge_options(icc: bool) -> dict[str, str]:
+    """Of the predefined bridge."""
+    return {BRIDGE_NAME: "netadmin0"} | ({} if icc else {ENABLE_ICC: "false"})
+
+
 @dataclass(frozen=True)
 class BridgeOptions:
     """What the options of a bridge network mean; unknown options are kept, and mean nothing."""

@@ -13,6 +13,7 @@ from apps.networks.rules import (
     PREDEFINED,
     check_driver,
     check_network_name,
+    default_bridge_options,
     read_bridge_options,
 )
 from apps.networks.selectors import in_use
@@ -51,20 +52,20 @@ def create_network(
     return network
 
 
-def create_predefined(host: Host) -> list[Network]:
-    """The networks that exist on each host from the start; those that are there already stay as they are."""
-    made = []
+def ensure_predefined(host: Host, *, icc: bool = True) -> None:
+    """The networks that exist on each host from the start; `icc`: containers of the default bridge reach each other."""
     for name, driver in PREDEFINED.items():
-        if Network.objects.filter(host=host, name=name).exists():
-            continue
-        options = {BRIDGE_NAME: "netadmin0"} if driver == Driver.BRIDGE else {}
-        network = Network.objects.create(
-            host=host, name=name, driver=driver, predefined=True, options=options, revision=host.revision
-        )
-        if driver == Driver.BRIDGE:
-            _reserve_subnets(network, ())
-        made.append(network)
-    return made
+        options = default_bridge_options(icc) if driver == Driver.BRIDGE else {}
+        network = Network.objects.filter(host=host, name=name).first()
+        if network is None:
+            network = Network.objects.create(
+                host=host, name=name, driver=driver, predefined=True, options=options, revision=host.revision
+            )
+            if driver == Driver.BRIDGE:
+                _reserve_subnets(network, ())
+        elif network.options != options:
+            network.options, network.applied, network.revision = options, False, host.revision
+            network.save(update_fields=["options", "applied", "revision"])
 
 
 def remove_network(host: Host, network: Network) -> Network:

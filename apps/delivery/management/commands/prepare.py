@@ -15,8 +15,8 @@ from apps.accounts.services import ensure_accounts
 from apps.hosts.models import Host
 from apps.hosts.services import advance, enrol
 from apps.networks.models import Network
-from apps.networks.rules import PREDEFINED
-from apps.networks.services.networks import create_predefined
+from apps.networks.rules import PREDEFINED, default_bridge_options
+from apps.networks.services.networks import ensure_predefined
 from netadmin.environment import Environment
 
 
@@ -28,17 +28,18 @@ class Command(BaseCommand):
         environment: Environment = settings.ENVIRONMENT
         password = ensure_accounts(environment.admin_password)
         host, _ = enrol(environment.host_name)
-        ensure_networks(host)
+        ensure_networks(host, icc=environment.bridge_icc)
         write_worker_configuration(environment, host)
         self.stdout.write(json.dumps({"host": host.name, "user": ADMINISTRATOR, "password": password}))
 
 
-def ensure_networks(host: Host) -> None:
+def ensure_networks(host: Host, *, icc: bool = True) -> None:
     """The resync tells the host of them: its worker may not have begun yet."""
-    if Network.objects.filter(host=host, predefined=True).count() == len(PREDEFINED):
+    present = {network.name: network for network in Network.objects.filter(host=host, predefined=True)}
+    if present.keys() == PREDEFINED.keys() and present["bridge"].options == default_bridge_options(icc):
         return
     with transaction.atomic():
-        create_predefined(advance(host.pk))
+        ensure_predefined(advance(host.pk), icc=icc)
 
 
 def write_worker_configuration(environment: Environment, host: Host) -> None:
