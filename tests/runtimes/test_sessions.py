@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.redis_server import find_redis_server, run_redis
+from netadmin.launcher.redis import find_redis
+from tests.redis_server import run_redis
 from tests.runtimes.host import MARK, Machine, Session, find_marked, wait_until
 from workers.runtimes.client import SupervisorError
 from workers.runtimes.lines import In
@@ -245,5 +246,5 @@ def test_a_session_survives_a_restart_of_redis(box: str, tmp_path: Path) -> None
 
 def test_the_bundled_redis_is_found_when_the_machine_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    version = subprocess.run([find_redis_server(), "--version"], check=True, capture_output=True, text=True)
+    version = subprocess.run([find_redis(), "--version"], check=True, capture_output=True, text=True)
     assert "Valkey server" in version.stdout

@@ -24,14 +24,14 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 from apps.delivery import answers  # noqa: E402
 from netadmin.environment import Environment  # noqa: E402
+from tests.redis_server import run_redis  # noqa: E402
 from tests.server.hosts import AnsweringHosts, enrol_host  # noqa: E402
 from tests.server.people import make_client  # noqa: E402
-from tests.valkey import running_valkey  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def valkey() -> Iterator[None]:
-    with running_valkey(Environment.read().redis_socket):
+def private_redis() -> Iterator[None]:
+    with run_redis(Environment.read().redis_socket.parent):
         yield
 
 
@@ -53,7 +53,7 @@ def node1(db: None) -> Any:
 
 
 @pytest.fixture
-def answering(monkeypatch: pytest.MonkeyPatch, valkey: None) -> Any:
+def answering(monkeypatch: pytest.MonkeyPatch, private_redis: None) -> Any:
     """Whoever waits for a host has its answer: everything is as it should be, unless `failing` says otherwise."""
     hosts = AnsweringHosts()
     monkeypatch.setattr(answers, "await_answer", hosts.answer)
