@@ -58,6 +58,16 @@ def test_the_host_reaches_its_endpoints_and_learns_no_neighbours(scene: Scene) -
     assert port.mac not in run("ip", "neigh", "show", "dev", net.device)
 
 
+def test_who_asked_too_early_does_not_wait_for_asking_again(scene: Scene) -> None:
+    net = scene.network(1)
+    scene.attach("asker", net, 2)
+    for host in (3, 4, 5):
+        address = f"10.1.0.{host}"
+        assert ping("asker", address) is None
+        scene.attach(f"late{host}", net, host)
+        assert (ping("asker", address) or 1000) < AT_ONCE
+
+
 DERIVED, GIVEN = "02:42:0a:01:00:03", "02:42:0a:01:99:99"
 
 

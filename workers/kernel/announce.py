@@ -37,12 +37,6 @@ def _checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def follows_from(mac: str, address: str) -> bool:
-    """The MAC is the one that an IPv4 address (with prefix length) gets unless another is asked for."""
-    ip = ip_interface(address).ip
-    return isinstance(ip, IPv4Address) and mac == (b"\x02\x42" + ip.packed).hex(":")
-
-
 class Announcer:
     """One kept packet socket in the host's namespace.
 

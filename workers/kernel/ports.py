@@ -9,7 +9,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from workers.kernel import addresses, sysctls
-from workers.kernel.announce import Announcer, follows_from
+from workers.kernel.announce import Announcer
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import LEAVING_GROUP, PORT_GROUP, check_device, port_alias, read_port
@@ -28,8 +28,6 @@ class Ports:
         self._look = look
         self._namespaces = namespaces
         self._announcer = Announcer()
-        self._given: set[str] = set()
-        """Addresses that somebody has had under a MAC that does not follow from the address."""
 
     def close(self) -> None:
         self._announcer.close()
@@ -52,20 +50,9 @@ class Ports:
                 # Half a port would be found as somebody else's at the next try.
                 addresses.tolerate(errno.ENODEV, lambda: self._route.link("del", ifname=wanted.device))
                 raise
-        self._announcer.announce(wanted.bridge, wanted.mac, self._to_announce(wanted))
-
-    def _to_announce(self, wanted: Port) -> list[str]:
-        """Addresses that neighbours may know under another MAC.
-
-        An announcement reaches every port of the bridge, 5 ms with a thousand of them, and is needless where the
-        MAC follows from the address.
-        """
-        announced = [a for a in wanted.addresses if a in self._given or not follows_from(wanted.mac, a)]
-        self._note_given(wanted)
-        return announced
-
-    def _note_given(self, port: Port) -> None:
-        self._given.update(a for a in port.addresses if not follows_from(port.mac, a))
+        # Also where the MAC is the one that neighbours know: who asked for the address before it was there asks again
+        # only after a second, unless told.
+        self._announcer.announce(wanted.bridge, wanted.mac, wanted.addresses)
 
     def _add_pair(self, wanted: Port, bridge: LinkRow, sandbox: int) -> None:
         try:
@@ -148,7 +135,6 @@ class Ports:
                 marker = read_port(link.alias) if link else None
                 if link is not None and marker is not None and marker[0] == port.endpoint:
                     leaving.append(link)
-                    self._note_given(port)
                     self._forget(port, link)
             self._delete(leaving)
 
