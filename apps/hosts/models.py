@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import models
 
-SILENT_AFTER = timedelta(seconds=30)
-"""A host reports every ten seconds, whatever happens."""
+SILENT_AFTER = timedelta(seconds=25)
+"""A host reports every ten seconds, whatever happens: two of them are missing then."""
 
 
 def new_key() -> str:
@@ -22,6 +22,8 @@ class Host(models.Model):
     advertise = models.GenericIPAddressField(null=True, blank=True, help_text="Its end of overlay tunnels.")
     key = models.CharField(max_length=64, default=new_key, editable=False)
     created = models.DateTimeField(auto_now_add=True)
+    drained = models.BooleanField(default=False, help_text="Nothing new is put on it.")
+    revoked = models.BooleanField(default=False, editable=False, help_text="Its key counts no more.")
 
     # Desired: counts the changes meant for this host; raised under the row's lock (see services.advance).
     revision = models.BigIntegerField(default=0, editable=False)
@@ -29,12 +31,20 @@ class Host(models.Model):
 
     # Observed: what the host itself reported.
     acked_revision = models.BigIntegerField(default=0, editable=False)
+    sequence = models.BigIntegerField(default=0, editable=False, help_text="Of its newest report.")
     last_seen = models.DateTimeField(null=True, blank=True, editable=False)
     version = models.CharField(max_length=32, blank=True, editable=False)
     kernel = models.CharField(max_length=128, blank=True, editable=False)
     routes = models.JSONField(default=list, editable=False)
+    underlays = models.JSONField(default=dict, editable=False, help_text="MTU by own address.")
     nameservers = models.JSONField(default=list, editable=False)
     problems = models.JSONField(default=list, editable=False)
+
+    # What follows from its silence, so that each step is taken and told once.
+    offline = models.BooleanField(default=False, editable=False)
+    hushed = models.BooleanField(
+        default=False, editable=False, help_text="Other hosts no longer answer its containers' names."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -51,3 +61,20 @@ class Host(models.Model):
     def space(self) -> str:
         """Where addresses of the host's own networks must not overlap."""
         return f"host:{self.pk}"
+
+    @property
+    def underlay_mtu(self) -> int | None:
+        """MTU in bytes of the device that has the advertise address, as far as the host has told."""
+        return self.underlays.get(self.advertise) if self.advertise else None
+
+
+class Invitation(models.Model):
+    """A one-time token with which a machine becomes this host; see `services.invite`."""
+
+    host = models.OneToOneField(Host, on_delete=models.CASCADE, related_name="invitation")
+    key = models.CharField(max_length=16, unique=True, help_text="The part of the token that may be seen.")
+    verifier = models.CharField(max_length=64, help_text="Made from the token's secret part.")
+    expires = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"invitation of {self.host}"

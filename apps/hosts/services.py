@@ -61,7 +61,8 @@ def record_facts(host: Host, facts: Facts) -> None:
     """Keep what the host found out about itself."""
     host.version, host.kernel = facts.version, facts.kernel
     host.routes, host.nameservers = list(facts.routes), list(facts.nameservers)
-    host.save(update_fields=["version", "kernel", "routes", "nameservers"])
+    host.underlays = dict(facts.underlays)
+    host.save(update_fields=["version", "kernel", "routes", "nameservers", "underlays"])
 
 
 def record_contact(host: Host, acked: int, problems: list[str], at: datetime) -> None:

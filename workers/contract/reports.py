@@ -36,11 +36,15 @@ class Facts(Struct, frozen=True, kw_only=True):
     routes: tuple[str, ...] = ()
     """CIDRs of on-link destinations of devices that are not ours."""
     nameservers: tuple[str, ...] = ()
+    underlays: dict[str, int] = {}
+    """The host's own addresses on devices that are not ours, each with the MTU of its device: ends of tunnels."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
     host: str
     epoch: str
+    sequence: int = 0
+    """Higher in each report of a host than in the one before: one that was sent once counts once."""
     acked: int
     """Every change up to this revision was taken in; the outcome of each is told once."""
     outcomes: tuple[Outcome, ...] = ()
@@ -48,5 +52,9 @@ class Report(Struct, frozen=True, kw_only=True):
     facts: Facts | None = None
     problems: tuple[str, ...] = ()
     took_ms: float = 0.0
+    feeds: dict[str, int] = {}
+    """By overlay network, up to which revision its peers were taken in; only those that changed since last told."""
+    gaps: tuple[str, ...] = ()
+    """Overlay networks of whose peers something is missing: the host asks for all since what `feeds` says."""
     resync: bool = False
-    """The host asks for everything: it remembers nothing, or another epoch."""
+    """The host asks for everything, peers too: it remembers nothing, or another epoch."""

@@ -19,21 +19,37 @@ class Subnet(Struct, frozen=True, kw_only=True):
     """The bridge's own address inside `cidr`, without prefix length; None: the bridge has none."""
 
 
+class Segment(Struct, frozen=True, kw_only=True):
+    """One VXLAN of an overlay network (RFC 7348): an IPv4 subnet, and an IPv6 one when there are both."""
+
+    vni: int
+    bridge: str
+    """Name of its bridge device on every host."""
+    tunnel: str
+    """Name of its VXLAN device on every host."""
+    subnets: tuple[Subnet, ...] = ()
+
+
 class Network(Struct, frozen=True, kw_only=True, tag_field="kind", tag="network"):
     id: str
     name: str
     driver: str
-    """bridge, host or null (what the host builds; `scope` and labels stay on the server)."""
+    """bridge, overlay, macvlan, host or null (what the host builds; `scope` and labels stay on the server)."""
     device: str = ""
-    """Name of the bridge device; empty for drivers without one."""
+    """bridge: name of the bridge device; macvlan: name of the parent link; empty for the other drivers."""
+    segments: tuple[Segment, ...] = ()
+    """Of an overlay; an endpoint is on the segment that contains its address."""
+    advertise: str = ""
+    """Of an overlay: this host's end of its tunnels."""
     default: bool = False
     """The predefined `bridge`: no name service, legacy links."""
     internal: bool = False
     icc: bool = True
     masquerade: bool = True
     mtu: int = 0
-    """Bytes; 0 leaves the kernel's 1500."""
+    """Bytes; 0 leaves the kernel's 1500, or what the parent link has. An overlay always has one."""
     subnets: tuple[Subnet, ...] = ()
+    """All of them, also those that segments have."""
 
 
 class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="container"):
@@ -72,13 +88,32 @@ class Endpoint(Struct, frozen=True, kw_only=True, tag_field="kind", tag="endpoin
     """What others on the network may call it, the first one answers PTR; empty on the default bridge."""
     links: tuple[Link, ...] = ()
     order: int = 0
-    """Order of connection on the host; the lower one holds a shared alias and the default route first."""
+    """Order of connection, over all hosts; the lower one holds a shared alias and the default route first."""
     priority: int = 0
     """Gateway priority: the higher one gets the default route."""
 
 
-Spec = Network | Container | Endpoint
-Kind = Literal["network", "container", "endpoint"]
+class Peer(Struct, frozen=True, kw_only=True, tag_field="kind", tag="peer"):
+    """A running endpoint of an overlay network, as the other hosts of that network must know it."""
+
+    id: str
+    """Of the endpoint."""
+    network: str
+    container: str
+    host: str
+    """Where it is: that host ignores the row, having the endpoint itself."""
+    tunnel: str
+    """The advertise address of its host: where its frames are sent."""
+    mac: str
+    ipv4: str | None = None
+    ipv6: str | None = None
+    names: tuple[str, ...] = ()
+    """Empty when its host has been silent for long: reachable perhaps, but nobody is sent there by name."""
+    order: int = 0
+
+
+Spec = Network | Container | Endpoint | Peer
+Kind = Literal["network", "container", "endpoint", "peer"]
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -93,6 +128,8 @@ class Delta(Struct, frozen=True, kw_only=True):
     host: str
     epoch: str
     """Changes when the server's database was restored: revisions of another epoch are not comparable."""
+    feed: str = ""
+    """Whose revisions these are: the host's own (empty), or those of the peers of the overlay network of this id."""
     base: int
     """The delta holds every change after this revision …"""
     revision: int
@@ -108,3 +145,4 @@ class HostState(Struct, frozen=True, kw_only=True):
     networks: tuple[Network, ...] = ()
     containers: tuple[Container, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    peers: tuple[Peer, ...] = ()
