@@ -20,6 +20,7 @@ app.conf.update(
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
     beat_schedule={
         "resync": {"task": "apps.delivery.tasks.resync", "schedule": 5.0, "options": {"expires": 5.0}},
+        "forget departed": {"task": "apps.delivery.tasks.forget_departed", "schedule": 60.0},
     },
 )
 app.autodiscover_tasks(["apps.delivery"])

@@ -1,6 +1,6 @@
 """From a request to a change and its answer: done, refused, or accepted and still on its way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from apps.accounts.roles import account
 from apps.api.representations import OperationOut
 from apps.common.errors import Conflict, Unavailable
-from apps.delivery.changes import Change, carry_out
+from apps.delivery.changes import Change, carry_out, carry_out_on_all
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
 
@@ -45,20 +45,38 @@ def change(
 ) -> Response:
     """Carry `work` out and answer with what `show` makes of its subject, once the host has applied it."""
     preference = Preference.read(request)
-    subject, operation = carry_out(
-        Change(actor=account(request.user), action=action, detail=detail),
-        host,
-        work,
-        wait=not preference.respond_async,
-        grace=grace,
-    )
+    asked = Change(actor=account(request.user), action=action, detail=detail)
+    subject, operation = carry_out(asked, host, work, wait=not preference.respond_async, grace=grace)
+    return _answer(preference, cast(M, subject), operation, show, code)
+
+
+def change_on_all(
+    request: Request,
+    action: str,
+    work: Callable[[], tuple[M, Sequence[Host]]],
+    *,
+    detail: Mapping[str, Any],
+    show: Callable[[M], Any],
+    code: int = status.HTTP_200_OK,
+) -> Response:
+    """The same for what spans hosts; see `delivery.changes.carry_out_on_all`."""
+    preference = Preference.read(request)
+    asked = Change(actor=account(request.user), action=action, detail=detail)
+    subject, operation = carry_out_on_all(asked, work, wait=not preference.respond_async)
+    return _answer(preference, cast(M, subject), operation, show, code)
+
+
+def _answer(
+    preference: Preference, subject: M, operation: Operation, show: Callable[[M], Any], code: int
+) -> Response:
+    who = f"Host {operation.host.name}" if operation.host else "A host"
     if operation.outcome == Operation.Outcome.FAILED:
-        raise Conflict("host_failed", operation.message or f"Host {host.name} could not do it.")
+        raise Conflict("host_failed", operation.message or f"{who} could not do it.")
     if operation.outcome == Operation.Outcome.DONE:
-        return Response(show(cast(M, subject)), status=code)
+        return Response(show(subject), status=code)
     if preference.insists and not preference.respond_async:
         raise Unavailable(
             "host_silent",
-            f"Host {host.name} has not answered in time; the change is recorded and happens when it is back.",
+            f"{who} has not answered in time; the change is recorded and happens when it is back.",
         )
     return Response({"operation": OperationOut(operation).data}, status=status.HTTP_202_ACCEPTED)

@@ -92,7 +92,7 @@ class Hosts(filters.FilterSet):
 
 
 class Networks(filters.FilterSet):
-    host = filters.CharFilter(field_name="host__name")
+    host = filters.CharFilter(method="filter_host", label="name; what spans hosts is on every one")
     name = Parts("name")
     id = Parts("id")
     driver = filters.MultipleChoiceFilter(choices=Driver.choices, null_value="\0")
@@ -105,6 +105,9 @@ class Networks(filters.FilterSet):
     class Meta:
         model = Network
         fields: list[str] = []
+
+    def filter_host(self, queryset: QuerySet[Network], name: str, value: str) -> QuerySet[Network]:
+        return queryset.filter(Q(host__name=value) | Q(host=None))
 
     def filter_type(self, queryset: QuerySet[Network], name: str, value: str) -> QuerySet[Network]:
         return queryset.filter(predefined=value == "builtin")

@@ -4,14 +4,15 @@ One difference is meant: a container's Name has no leading slash.
 """
 
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from apps.api.representations import reserved_in
 from apps.containers.models import Container
-from apps.delivery.rows import dns_names
 from apps.ipam.models import Subnet
-from apps.networks.models import Endpoint, Network
-from apps.networks.selectors import attached, subnets_of
+from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.rules import VNIS
+from apps.networks.selectors import attached, dns_names, subnets_of
 
 RUNNING = {Container.State.RUNNING, Container.State.STOPPING}
 STATUS = {
@@ -30,6 +31,7 @@ def describe_network(network: Network, *, everything: bool = False) -> dict[str,
         endpoints = endpoints.filter(container__state__in=RUNNING)
     subnets = subnets_of([network.pk])[network.pk]
     reserved = reserved_in(subnets)
+    spanning = _describe_spanning(network) if network.spans_hosts else {}
     return {
         "Name": network.name,
         "Id": network.pk,
@@ -51,6 +53,17 @@ def describe_network(network: Network, *, everything: bool = False) -> dict[str,
         "Containers": {endpoint.container_id: _describe_member(endpoint) for endpoint in endpoints},
         "Options": network.options,
         "Labels": network.labels,
+        **spanning,
+    }
+
+
+def _describe_spanning(network: Network) -> dict[str, Any]:
+    """The VNIs among the options, and the hosts that are on the overlay."""
+    vnis = ",".join(str(segment.vni) for segment in network.segments.all())
+    members = network.memberships.filter(removing=False).select_related("host")
+    return {
+        "Options": {**network.options, VNIS: vnis},
+        "Peers": [{"Name": each.host.name, "IP": each.host.advertise or ""} for each in members],
     }
 
 
@@ -110,13 +123,21 @@ def describe_container(container: Container) -> dict[str, Any]:
 
 
 def _gateways(endpoints: list[Endpoint]) -> dict[tuple[str, int], str]:
-    """Gateway by network and family; networks without a way out have none."""
-    outward = [endpoint.network_id for endpoint in endpoints if not endpoint.network.internal]
+    """Gateway by endpoint and family; networks without a way out have none, nor a macvlan that was given none."""
+    outward = [endpoint for endpoint in endpoints if not endpoint.network.internal]
+    subnets = subnets_of([endpoint.network_id for endpoint in outward])
     return {
-        (network, subnet.family): subnet.gateway or ""
-        for network, subnets in subnets_of(outward).items()
-        for subnet in subnets
+        (endpoint.pk, subnet.family): subnet.gateway or ""
+        for endpoint in outward
+        for subnet in subnets[endpoint.network_id]
+        if subnet.requested_gateway or endpoint.network.driver != Driver.MACVLAN
+        if _holds(subnet, endpoint)
     }
+
+
+def _holds(subnet: Subnet, endpoint: Endpoint) -> bool:
+    address = endpoint.ipv4 if subnet.family == 4 else endpoint.ipv6
+    return address is not None and ip_address(address) in ip_network(subnet.cidr)
 
 
 def _describe_attachment(endpoint: Endpoint, gateways: dict[tuple[str, int], str] | None) -> dict[str, Any]:
@@ -136,10 +157,10 @@ def _describe_attachment(endpoint: Endpoint, gateways: dict[tuple[str, int], str
         "GwPriority": endpoint.priority,
         "NetworkID": endpoint.network_id,
         "EndpointID": endpoint.pk if up else "",
-        "Gateway": offered.get((endpoint.network_id, 4), "") if endpoint.ipv4 else "",
+        "Gateway": offered.get((endpoint.pk, 4), "") if endpoint.ipv4 else "",
         "IPAddress": endpoint.ipv4 or "" if up else "",
         "IPPrefixLen": endpoint.ipv4_prefix if up else 0,
-        "IPv6Gateway": offered.get((endpoint.network_id, 6), "") if endpoint.ipv6 else "",
+        "IPv6Gateway": offered.get((endpoint.pk, 6), "") if endpoint.ipv6 else "",
         "GlobalIPv6Address": endpoint.ipv6 or "" if up else "",
         "GlobalIPv6PrefixLen": endpoint.ipv6_prefix if up else 0,
         "DNSNames": list(dns_names(endpoint)) or None,

@@ -10,22 +10,25 @@ from apps.accounts.models import ApiToken
 from apps.accounts.roles import Role
 from apps.containers.models import Container
 from apps.delivery.models import Operation
-from apps.delivery.rows import dns_names
 from apps.hosts.models import Host
 from apps.ipam.models import Address, Pool, Subnet
 from apps.ipam.services import utilisations
-from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.models import Driver, Endpoint, Membership, Network
+from apps.networks.selectors import dns_names
 
 STATES = ["active", "pending", "removing", "failed"]
 
 
 def state_of(row: Network | Endpoint) -> str:
-    """Where the host is with it."""
+    """Where its host is with it, or the hosts of an overlay together."""
+    told: list[Network | Endpoint | Membership] = [row]
+    if isinstance(row, Network) and row.spans_hosts:
+        told += row.memberships.all()
     if row.removing:
         return "removing"
-    if row.error:
+    if any(each.error for each in told):
         return "failed"
-    return "active" if row.applied else "pending"
+    return "active" if all(each.applied for each in told) else "pending"
 
 
 class Ref(serializers.Serializer[Any]):
@@ -102,7 +105,7 @@ class SubnetOut(SubnetUse):
 
     def get_host(self, subnet: Subnet) -> str | None:
         network = self.context["networks"].get(subnet.holder)
-        return network.host.name if network else None
+        return network.host.name if network and network.host else None
 
     @extend_schema_field(Ref(allow_null=True))
     def get_network(self, subnet: Subnet) -> dict[str, str] | None:
@@ -115,7 +118,7 @@ class NetworkOut(serializers.Serializer[Network]):
 
     id = serializers.CharField()
     name = serializers.CharField()
-    host = serializers.CharField(source="host.name")
+    host = serializers.CharField(source="host.name", allow_null=True, default=None)
     driver = serializers.ChoiceField(choices=Driver.choices)
     scope = serializers.CharField()
     predefined = serializers.BooleanField()
@@ -127,10 +130,18 @@ class NetworkOut(serializers.Serializer[Network]):
     state = serializers.SerializerMethodField()
     error = serializers.CharField()
     subnets = serializers.SerializerMethodField()
+    hosts = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.ChoiceField(choices=STATES))
     def get_state(self, network: Network) -> str:
         return state_of(network)
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_hosts(self, network: Network) -> list[str]:
+        """Where it is: its own host, or those that have an endpoint on the overlay."""
+        if network.host is not None:
+            return [network.host.name]
+        return sorted(membership.host.name for membership in network.memberships.all())
 
     @extend_schema_field(SubnetUse(many=True))
     def get_subnets(self, network: Network) -> list[dict[str, Any]]:

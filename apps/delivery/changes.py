@@ -3,7 +3,8 @@
 Every face (REST, admin, and those to come) changes networks and containers through `carry_out` alone.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -12,13 +13,20 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, models, transaction
+from kombu.exceptions import OperationalError
 
+from apps.containers.models import Container
 from apps.delivery import answers
 from apps.delivery.models import Operation
 from apps.delivery.sender import send_changes
 from apps.events.door import announce
 from apps.hosts.models import Host
 from apps.hosts.services import advance
+from apps.networks.models import Endpoint
+from apps.networks.services import peers
+from netadmin.celery import app
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +61,60 @@ def carry_out(
             host=locked,
             revision=locked.revision,
         )
+        refresh_peers(subject)
         transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
         transaction.on_commit(partial(announce_operation, operation))
     if wait and not locked.silent:
-        _give_back_connection()
-        answer = answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT + grace)
-        if answer:
-            operation.outcome, _, operation.message = answer.partition(" ")
-        else:
-            operation.refresh_from_db()
+        _await_outcome(operation, grace)
     return subject, operation
+
+
+def carry_out_on_all(
+    change: Change, work: Callable[[], tuple[models.Model, Sequence[Host]]], *, wait: bool = True
+) -> tuple[models.Model, Operation]:
+    """The same for what spans hosts. `work` returns the subject and those hosts that must be told, locked.
+
+    Without any the change is done at once; with some the receiver closes the operation when the last has answered.
+    """
+    with transaction.atomic():
+        subject, hosts = work()
+        outcome = Operation.Outcome.PENDING if hosts else Operation.Outcome.DONE
+        operation = Operation.objects.create(
+            **_describe(change, subject), outcome=outcome, finished=None if hosts else datetime.now(UTC)
+        )
+        for host in hosts:
+            transaction.on_commit(partial(send_changes, host, since=host.revision - 1))
+        transaction.on_commit(partial(announce_operation, operation))
+    if wait and hosts and not any(host.silent for host in hosts):
+        _await_outcome(operation, 0.0)
+    return subject, operation
+
+
+def refresh_peers(subject: models.Model) -> None:
+    """Tell the other hosts of an overlay at once of what shall be reached there no more, or by other names."""
+    if isinstance(subject, Container):
+        peers.refresh([subject.pk], _spread_soon)
+    elif isinstance(subject, Endpoint) and subject.network.spans_hosts:
+        peers.refresh([subject.container_id], _spread_soon)
+
+
+def _spread_soon(network: str, since: int) -> None:
+    """By the server's worker: a request does not take longer the more hosts there are."""
+    try:
+        app.send_task("server.spread", args=[network, since])
+    except OperationalError as error:
+        log.warning(
+            "the broker cannot be reached, peers of network %s are told later: %s", network[:12], error
+        )
+
+
+def _await_outcome(operation: Operation, grace: float) -> None:
+    _give_back_connection()
+    answer = answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT + grace)
+    if answer:
+        operation.outcome, _, operation.message = answer.partition(" ")
+    else:
+        operation.refresh_from_db()
 
 
 def _give_back_connection() -> None:

@@ -4,63 +4,131 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.containers import services as containers
 from apps.containers.models import Container
 from apps.delivery.answers import give_answer
 from apps.delivery.changes import announce_operation
 from apps.delivery.models import Operation
-from apps.delivery.sender import send_changes
+from apps.delivery.sender import send_changes, send_peers, spread
+from apps.delivery.silence import welcome
 from apps.hosts.models import Host
-from apps.hosts.services import advance, record_contact, record_facts
-from apps.networks.models import Endpoint, Network
+from apps.hosts.services import advance, record_contact, record_facts, renew_epoch
+from apps.networks.models import Endpoint, Membership, Network
+from apps.networks.services import peers
 from apps.networks.services.endpoints import drop, forget_endpoint
 from apps.networks.services.lifecycle import end_container
+from apps.networks.services.memberships import abandoned, leave_abandoned
 from apps.networks.services.networks import forget_network, remove_network
 from workers.contract.reports import Exit, Outcome, Report
 
 log = logging.getLogger(__name__)
-Row = Endpoint | Container | Network
-MODELS: dict[str, type[Row]] = {"endpoint": Endpoint, "container": Container, "network": Network}
-"""In the order in which they are forgotten: what is on something goes before it."""
+Row = Endpoint | Container | Network | Membership
 
 
 def receive(host: Host, report: Report) -> None:
     """Take in one report. Doubled and late ones find nothing to do."""
-    # Revisions of another database mean nothing here; what the host found out about itself does.
-    comparable = report.epoch == host.epoch
-    if not comparable or report.resync:
-        send_changes(host, since=0, full=True)
     now = datetime.now(UTC)
     finished: list[Operation] = []
     with transaction.atomic():
         locked = Host.objects.select_for_update().get(pk=host.pk)
-        record_contact(locked, report.acked if comparable else 0, list(report.problems), now)
+        if report.sequence and report.sequence <= locked.sequence:
+            log.warning("refused a report of host %s that was taken in before", host.name)
+            return
+        if _claims_the_future(locked, report):
+            log.warning("host %s has applied more than is on record: the database is an older one", host.name)
+            locked = renew_epoch(locked.pk)
+        # Revisions of another database mean nothing here; what the host found out about itself does.
+        comparable = report.epoch == locked.epoch
+        record_contact(locked, report, comparable, now)
+        if locked.offline or locked.hushed:
+            welcome(locked)
         if report.facts is not None:
             record_facts(locked, report.facts)
         if comparable:
-            _record_outcomes(locked, report.outcomes, now)
-            finished = _finish_operations(locked, now)
-    if comparable:
-        for exit_ in report.exits:
-            _record_exit(host, exit_, now)
+            finished = _take_in(locked, report, now)
+    if not comparable or report.resync:
+        send_changes(locked, since=0, full=True)
+    elif report.feeds or report.gaps:
+        _record_feeds(locked, report)
     for operation in finished:
         give_answer(operation.pk, f"{operation.outcome} {operation.message}")
         announce_operation(operation)
         if operation.outcome == Operation.Outcome.FAILED:
             _undo(host, operation)
+    if comparable:
+        for exit_ in report.exits:
+            _record_exit(host, exit_, now)
 
 
-def _record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> None:
-    """One query a kind finds the rows that the outcomes are still about; those already settled cost nothing more."""
-    for kind, model in MODELS.items():
-        told = {outcome.id: outcome for outcome in outcomes if outcome.kind == kind}
-        for row in model.objects.filter(host=host, pk__in=told):
-            outcome = told[row.pk]
+def _claims_the_future(host: Host, report: Report) -> bool:
+    """The host knows of changes that the record does not: it was restored from a backup."""
+    if report.epoch != host.epoch:
+        return False
+    if report.acked > host.revision:
+        return True
+    known = Network.objects.filter(pk__in=report.feeds).values_list("pk", "feed") if report.feeds else ()
+    return any(report.feeds[network] > feed for network, feed in known)
+
+
+def _take_in(host: Host, report: Report, at: datetime) -> list[Operation]:
+    """Record what the outcomes say; the operations that are finished with it."""
+    changed = _record_outcomes(host, report.outcomes, at)
+    started = {row.pk for row in changed if isinstance(row, Container)}
+    attached = {row.container_id for row in changed if isinstance(row, Endpoint) and row.network.spans_hosts}
+    if started or attached:
+        peers.refresh(started | attached, spread)
+    emptied = {row.network_id for row in changed if isinstance(row, Endpoint) and row.network.spans_hosts}
+    if emptied and abandoned(host, emptied):
+        advanced = advance(host.pk)
+        leave_abandoned(advanced, emptied)
+        transaction.on_commit(partial(send_changes, advanced, since=advanced.revision - 1))
+    finished = _finish_operations(host, at)
+    for row in changed:
+        if isinstance(row, Membership) and row.network.removing:
+            finished += _finish_removal(row.network, at)
+    return finished
+
+
+def _record_feeds(host: Host, report: Report) -> None:
+    """Keep how far the host is with the peers of its overlays, and send it what it misses."""
+    members = Membership.objects.filter(host=host, network__in={*report.feeds, *report.gaps})
+    for membership in members:
+        told = report.feeds.get(membership.network_id)
+        if told is not None and told != membership.acked_feed:
+            membership.acked_feed = told
+            membership.save(update_fields=["acked_feed"])
+        if membership.network_id in report.gaps:
+            send_peers(host, membership.network_id, since=membership.acked_feed)
+
+
+def _record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> list[Row]:
+    """The rows that the outcomes changed. One query a kind finds those that they are still about; those already
+    settled cost nothing more."""
+    changed: list[Row] = []
+    for kind, rows in _rows_of(host).items():
+        told = {outcome.id: outcome for outcome in outcomes if outcome.kind == kind[0]}
+        for row in rows.filter(**{f"{kind[1]}__in": told}) if told else ():
+            outcome = told[getattr(row, kind[1])]
             if row.revision == outcome.revision and not (outcome.state == "applied" and row.applied):
                 _record_outcome(row, outcome, at)
+                changed.append(row)
+    return changed
+
+
+def _rows_of(host: Host) -> dict[tuple[str, str], "QuerySet[Any]"]:
+    """By (kind, field with the id of which a host speaks), in the order in which rows are forgotten: what is on
+    something goes before it."""
+    return {
+        ("endpoint", "pk"): Endpoint.objects.filter(host=host).select_related("network"),
+        ("container", "pk"): Container.objects.filter(host=host),
+        ("network", "pk"): Network.objects.filter(host=host),
+        ("network", "network_id"): Membership.objects.filter(host=host).select_related("network"),
+    }
 
 
 def _record_outcome(row: Row, outcome: Outcome, at: datetime) -> None:
@@ -86,6 +154,19 @@ def _forget(row: Row) -> None:
         row.delete()
 
 
+def _finish_removal(network: Network, at: datetime) -> list[Operation]:
+    """An overlay that shall go, and is on no host any more, is forgotten."""
+    if Membership.objects.filter(network=network).exists():
+        return []
+    forget_network(network)
+    pending = Operation.objects.filter(subject_id=network.pk, host=None, outcome=Operation.Outcome.PENDING)
+    finished = list(pending)
+    pending.update(outcome=Operation.Outcome.DONE, finished=at)
+    for operation in finished:
+        operation.outcome, operation.finished = Operation.Outcome.DONE, at
+    return finished
+
+
 def _finish_operations(host: Host, at: datetime) -> list[Operation]:
     """Close the operations of which no row is left to be applied."""
     pending = list(
@@ -96,7 +177,7 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
     if not pending:
         return []
     errors: dict[int, str] = {}
-    for model in (Endpoint, Network, Container):
+    for model in (Endpoint, Network, Membership, Container):
         unsettled = model.objects.filter(host=host, applied=False).values_list("revision", "error")
         errors.update(unsettled)
     finished = []
@@ -139,6 +220,7 @@ def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
             host=locked,
             revision=locked.revision,
         )
+        peers.refresh([container.pk], spread)
         transaction.on_commit(partial(announce_operation, operation))
         transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
 

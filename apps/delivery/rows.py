@@ -5,9 +5,10 @@ from typing import Any
 
 from apps.containers.models import Container
 from apps.hosts.models import Host
-from apps.networks.models import Driver, Endpoint, Network
-from apps.networks.rules import read_bridge_options
-from apps.networks.selectors import subnets_of
+from apps.ipam.models import Subnet
+from apps.networks.models import Driver, Endpoint, Membership, Network, Peer
+from apps.networks.rules import read_bridge_options, read_macvlan_options, read_overlay_options
+from apps.networks.selectors import dns_names, subnets_of
 from workers.contract import state
 
 
@@ -17,6 +18,11 @@ def changes_since(host: Host, revision: int) -> list[state.Row]:
     A constant number of queries, and work in proportion to the change, not to what is there.
     """
     networks = list(Network.objects.filter(host=host, revision__gt=revision))
+    memberships = list(
+        Membership.objects.filter(host=host, revision__gt=revision)
+        .select_related("network")
+        .prefetch_related("network__segments")
+    )
     containers = list(Container.objects.filter(host=host, revision__gt=revision))
     endpoints = (
         Endpoint.objects.filter(host=host, revision__gt=revision)
@@ -25,18 +31,10 @@ def changes_since(host: Host, revision: int) -> list[state.Row]:
     )
     return [
         *_network_rows(networks),
+        *_membership_rows(host, memberships),
         *(_container_row(container) for container in containers),
         *(_endpoint_row(endpoint) for endpoint in endpoints),
     ]
-
-
-def dns_names(endpoint: Endpoint) -> tuple[str, ...]:
-    """What others on its network may call the endpoint; nothing on predefined networks."""
-    if endpoint.network.predefined:
-        return ()
-    container = endpoint.container
-    aliases = [alias.name for alias in endpoint.aliases.all()]
-    return tuple(dict.fromkeys([container.name, *aliases, container.id[:12], container.hostname]))
 
 
 def _network_rows(networks: list[Network]) -> Iterable[state.Row]:
@@ -51,14 +49,78 @@ def _network_rows(networks: list[Network]) -> Iterable[state.Row]:
                 default=network.default,
                 internal=network.internal,
                 subnets=tuple(
-                    state.Subnet(cidr=subnet.cidr, gateway=subnet.gateway) for subnet in subnets[network.pk]
+                    # The LAN of a macvlan has a gateway of its own, which only a person can know.
+                    _subnet(subnet)
+                    if network.driver != Driver.MACVLAN or subnet.requested_gateway
+                    else state.Subnet(cidr=subnet.cidr)
+                    for subnet in subnets[network.pk]
                 ),
-                **_bridge_fields(network),
+                **_device_fields(network),
             )
         yield state.Row(kind="network", id=network.pk, revision=network.revision, spec=spec)
 
 
-def _bridge_fields(network: Network) -> dict[str, Any]:
+def peers_since(network: str, revision: int, *, gone: bool) -> list[state.Row]:
+    """Every peer of the overlay that changed after `revision` of its feed; `gone`: also those that went."""
+    peers = Peer.objects.filter(network=network, revision__gt=revision).select_related("host")
+    rows = []
+    for peer in peers if gone else peers.filter(gone=False):
+        spec = None
+        if not peer.gone:
+            spec = state.Peer(
+                id=peer.endpoint,
+                network=network,
+                container=peer.container,
+                host=peer.host.name if peer.host else "",
+                tunnel=peer.tunnel,
+                mac=peer.mac,
+                ipv4=peer.ipv4,
+                ipv6=peer.ipv6,
+                names=tuple(peer.names),
+                order=peer.order,
+            )
+        rows.append(state.Row(kind="peer", id=peer.endpoint, revision=peer.revision, spec=spec))
+    return rows
+
+
+def _membership_rows(host: Host, memberships: list[Membership]) -> Iterable[state.Row]:
+    """An overlay as this host is told of it."""
+    subnets = subnets_of([each.network_id for each in memberships]) if memberships else {}
+    for membership in memberships:
+        network, spec = membership.network, None
+        if not membership.removing:
+            ipv4 = [_subnet(subnet) for subnet in subnets[network.pk] if subnet.family == 4]
+            ipv6 = [_subnet(subnet) for subnet in subnets[network.pk] if subnet.family == 6]
+            spec = state.Network(
+                id=network.pk,
+                name=network.name,
+                driver=network.driver,
+                internal=network.internal,
+                masquerade=read_overlay_options(network.options).masquerade,
+                mtu=network.mtu,
+                advertise=host.advertise or "",
+                subnets=(*ipv4, *ipv6),
+                segments=tuple(
+                    state.Segment(
+                        vni=segment.vni,
+                        bridge=f"ov-{segment.vni}",
+                        tunnel=f"vx-{segment.vni}",
+                        subnets=(*ipv4[segment.position :][:1], *ipv6[segment.position :][:1]),
+                    )
+                    for segment in network.segments.all()
+                ),
+            )
+        yield state.Row(kind="network", id=network.pk, revision=membership.revision, spec=spec)
+
+
+def _subnet(subnet: Subnet) -> state.Subnet:
+    return state.Subnet(cidr=subnet.cidr, gateway=subnet.gateway)
+
+
+def _device_fields(network: Network) -> dict[str, Any]:
+    if network.driver == Driver.MACVLAN:
+        macvlan = read_macvlan_options(network.options)
+        return {"device": macvlan.parent, "mtu": macvlan.mtu}
     if network.driver != Driver.BRIDGE:
         return {}
     options = read_bridge_options(network.pk, network.options)

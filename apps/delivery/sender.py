@@ -1,15 +1,18 @@
 """The one place from which messages go to hosts."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from kombu.exceptions import OperationalError
 
-from apps.delivery.rows import changes_since
+from apps.delivery.rows import changes_since, peers_since
 from apps.hosts.models import Host
+from apps.networks import models
+from apps.networks.models import Driver
 from netadmin.celery import app
 from workers.contract.envelope import seal
-from workers.contract.state import Delta
+from workers.contract.state import Delta, Network, Row
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +23,66 @@ def queue_of(host: Host) -> str:
 
 def send_changes(host: Host, *, since: int, full: bool = False) -> None:
     """Send what changed after `since`. When the broker is away the resync does it later: nothing is lost."""
-    delta = Delta(
-        host=host.name,
-        epoch=host.epoch,
-        base=since,
-        revision=host.revision,
-        full=full,
-        rows=tuple(changes_since(host, since)),
-    )
-    publish(host, "workers.apply", seal(delta, host=host.name, key=host.key, direction="to-host"))
+    rows = tuple(changes_since(host, since))
+    for row in rows:
+        if isinstance(row.spec, Network) and row.spec.driver == Driver.OVERLAY:
+            # Before the network itself: its first endpoint must not come up among peers it does not know.
+            send_peers(host, row.id, since=0)
+    delta = Delta(host=host.name, epoch=host.epoch, base=since, revision=host.revision, full=full, rows=rows)
+    _send(host, delta)
+
+
+def send_peers(host: Host, network: str, *, since: int) -> bool:
+    """Send one host the peers of an overlay that changed after `since` of its feed, all of them when `since` is 0.
+
+    False when the broker cannot be reached.
+    """
+    known = models.Network.objects.filter(pk=network).values_list("feed", "feed_floor").first()
+    if known is None:
+        return True
+    revision, floor = known
+    full = since < floor or since == 0
+    base = 0 if full else since
+    rows = tuple(peers_since(network, base, gone=not full))
+    return _send_feed([host], network, base, revision, full, rows)
+
+
+def spread(network: str, since: int) -> None:
+    """Send every host of an overlay the peers that changed after `since`.
+
+    One query for the change and one for the hosts, whatever their number; a host that is silent asks when it is back.
+    """
+    revision = models.Network.objects.filter(pk=network).values_list("feed", flat=True).first()
+    if revision is None or revision <= since:
+        return
+    rows = tuple(peers_since(network, since, gone=True))
+    members = Host.objects.filter(memberships__network=network, memberships__removing=False, revoked=False)
+    _send_feed([host for host in members if not host.silent], network, since, revision, False, rows)
+
+
+def _send_feed(
+    hosts: Iterable[Host], network: str, base: int, revision: int, full: bool, rows: tuple[Row, ...]
+) -> bool:
+    for host in hosts:
+        delta = Delta(
+            host=host.name,
+            epoch=host.epoch,
+            feed=network,
+            base=base,
+            revision=revision,
+            full=full,
+            rows=rows,
+        )
+        if not _send(host, delta):
+            # The broker is away for all of them, and each try takes its time.
+            return False
+    return True
+
+
+def _send(host: Host, delta: Delta) -> bool:
+    if host.revoked:
+        return True
+    return publish(host, "workers.apply", seal(delta, host=host.name, key=host.key, direction="to-host"))
 
 
 def publish(host: Host, task: str, envelope: Any, *, expires: float | None = None) -> bool:

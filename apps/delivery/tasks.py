@@ -5,26 +5,34 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery import shared_task
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery
 
 from apps.delivery.models import Operation
 from apps.delivery.receiver import receive
-from apps.delivery.sender import send_changes
+from apps.delivery.sender import send_changes, send_peers, spread
+from apps.delivery.silence import Watch
 from apps.hosts.models import SILENT_AFTER, Host
+from apps.networks.models import Membership
+from apps.networks.services import peers
 from workers.contract.envelope import Refused, unseal
 from workers.contract.reports import Report
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=30)
 """How long a host may be busy with a change before it is asked again what became of it."""
+FEED_PATIENCE = timedelta(seconds=15)
+"""A host tells with its beat, every ten seconds, which peers it has taken in."""
+DEPARTED_KEPT = timedelta(minutes=10)
+"""A host that was away for longer gets the whole list of peers."""
+watch = Watch()
 
 
 @shared_task(name="server.report")
 def report(envelope: dict[str, Any]) -> None:
     """Take in a host's report, if it is the host's own."""
-    host = Host.objects.filter(name=envelope.get("host")).first()
+    host = Host.objects.filter(name=envelope.get("host"), revoked=False).first()
     if host is None:
-        log.warning("refused a report of an unknown host %r", envelope.get("host"))
+        log.warning("refused a report of host %r, which is unknown or revoked", envelope.get("host"))
         return
     try:
         message = unseal(envelope, Report, host=host.name, key=host.key, direction="to-server")  # type: ignore[arg-type]
@@ -34,15 +42,38 @@ def report(envelope: dict[str, Any]) -> None:
     receive(host, message)
 
 
+@shared_task(name="server.spread")
+def spread_peers(network: str, since: int) -> None:
+    """Tell the hosts of an overlay of peers that changed."""
+    spread(network, since)
+
+
 @shared_task
 def resync() -> None:
     """Send again what hosts have not acknowledged, and that of which they have not told the outcome."""
+    watch.look()
     now = datetime.now(UTC)
     overdue = Operation.objects.filter(
         host=OuterRef("pk"), outcome=Operation.Outcome.PENDING, at__lt=now - PATIENCE
     )
     oldest = Subquery(overdue.order_by("revision").values("revision")[:1])
-    for host in Host.objects.filter(last_seen__gt=now - SILENT_AFTER).annotate(overdue=oldest):
+    heard = now - SILENT_AFTER
+    for host in Host.objects.filter(last_seen__gt=heard, revoked=False).annotate(overdue=oldest):
         since = min(host.acked_revision, host.revision if host.overdue is None else host.overdue - 1)
         if since < host.revision:
             send_changes(host, since=since)
+    behind = Membership.objects.filter(
+        removing=False,
+        host__last_seen__gt=heard,
+        acked_feed__lt=F("network__feed"),
+        network__feed_changed__lt=now - FEED_PATIENCE,
+    )
+    for membership in behind.select_related("host"):
+        if not send_peers(membership.host, membership.network_id, since=membership.acked_feed):
+            break
+
+
+@shared_task
+def forget_departed() -> None:
+    """Drop what need not be told any more."""
+    peers.forget_departed(datetime.now(UTC) - DEPARTED_KEPT)

@@ -1,6 +1,7 @@
 """What may be done to hosts. Every change meant for a host begins with `advance`."""
 
 import secrets
+import time
 import uuid
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from django.db import connection, transaction
 
 from apps.common.errors import Invalid, NotFound
 from apps.hosts.models import Host
-from workers.contract.reports import Facts
+from workers.contract.reports import Facts, Report
 
 
 def advance(host_id: uuid.UUID) -> Host:
@@ -23,12 +24,21 @@ def advance(host_id: uuid.UUID) -> Host:
     return host
 
 
+def new_epoch() -> str:
+    """Greater, as text, than every earlier one; hosts drop messages of an epoch before their own."""
+    return f"{time.time_ns() // 1_000_000:013d}.{secrets.token_hex(8)}"
+
+
+def renew_epoch(host_id: uuid.UUID) -> Host:
+    """Begin anew with the host: what it knows from before counts no more, and it is told everything."""
+    Host.objects.filter(pk=host_id).update(epoch=new_epoch(), acked_revision=0)
+    return Host.objects.get(pk=host_id)
+
+
 @transaction.atomic
 def enrol(name: str, advertise: str | None = None) -> tuple[Host, bool]:
     """The host of that name, made with a key of its own when it is new; True when it was made."""
-    return Host.objects.get_or_create(
-        name=name, defaults={"advertise": advertise, "epoch": secrets.token_hex(16)}
-    )
+    return Host.objects.get_or_create(name=name, defaults={"advertise": advertise, "epoch": new_epoch()})
 
 
 def find(name: str | None, default: str) -> Host:
@@ -65,12 +75,13 @@ def record_facts(host: Host, facts: Facts) -> None:
     host.save(update_fields=["version", "kernel", "routes", "nameservers", "underlays"])
 
 
-def record_contact(host: Host, acked: int, problems: list[str], at: datetime) -> None:
-    """Keep that the host was heard, and how far it has come."""
-    host.last_seen = at
-    host.acked_revision = max(host.acked_revision, min(acked, host.revision))
-    host.problems = problems
-    host.save(update_fields=["last_seen", "acked_revision", "problems"])
+def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -> None:
+    """Keep that the host was heard, and how far it has come if its revisions are `comparable` with ours."""
+    host.last_seen, host.sequence = at, max(host.sequence, report.sequence)
+    if comparable:
+        host.acked_revision = max(host.acked_revision, min(report.acked, host.revision))
+    host.problems = list(report.problems)
+    host.save(update_fields=["last_seen", "sequence", "acked_revision", "problems"])
 
 
 def avoided_by_automatic_subnets(host: Host) -> list[str]:

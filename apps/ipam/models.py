@@ -52,6 +52,7 @@ class Subnet(models.Model):
     range_first = models.BinaryField(max_length=PACKED, null=True)
     range_last = models.BinaryField(max_length=PACKED, null=True)
     requested = models.BooleanField(default=False, help_text="Given by a person, not chosen from a pool.")
+    requested_gateway = models.BooleanField(default=False, help_text="The gateway was given by a person.")
 
     class Meta:
         ordering = ["holder", "position", "id"]

@@ -8,7 +8,7 @@ written, so that the caller may catch it and go on in the same transaction.
 """
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
@@ -56,7 +56,8 @@ def reserve_subnet(
         block = _choose_block(space, request, avoid)
     plan = plan_subnet(block, request)
     _refuse_overlap(space, block)
-    return _store(plan, space, holder, position, requested)
+    given = {"requested": requested, "requested_gateway": request.gateway is not None}
+    return _store(plan, space, holder, position, given)
 
 
 def take_address(subnet: Subnet, *, holder: str, requested: str | None = None) -> str:
@@ -217,7 +218,7 @@ def _refuse_overlap(space: str, block: Block) -> None:
         )
 
 
-def _store(plan: SubnetPlan, space: str, holder: str, position: int, requested: bool) -> Subnet:
+def _store(plan: SubnetPlan, space: str, holder: str, position: int, given: Mapping[str, bool]) -> Subnet:
     first, last = bounds(plan.block)
     limits = None if plan.ip_range is None else bounds(plan.ip_range)
     subnet = Subnet.objects.create(
@@ -232,7 +233,7 @@ def _store(plan: SubnetPlan, space: str, holder: str, position: int, requested: 
         range_cidr=None if plan.ip_range is None else str(plan.ip_range),
         range_first=None if limits is None else pack(limits[0]),
         range_last=None if limits is None else pack(limits[1]),
-        requested=requested,
+        **given,
     )
     Address.objects.bulk_create(
         Address(

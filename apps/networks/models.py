@@ -213,8 +213,9 @@ class Peer(models.Model):
         primary_key=True, max_length=64, help_text="Its id; it may be forgotten by now."
     )
     network = models.ForeignKey(Network, on_delete=models.CASCADE, related_name="peers")
-    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="peers")
+    host = models.ForeignKey(Host, null=True, on_delete=models.SET_NULL, related_name="peers")
     container = models.CharField(max_length=64)
+    tunnel = models.GenericIPAddressField(help_text="The advertise address of its host.")
     mac = models.CharField(max_length=17)
     ipv4 = models.GenericIPAddressField(protocol="IPv4", null=True)
     ipv6 = models.GenericIPAddressField(protocol="IPv6", null=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from apps.common.errors import Forbidden, Invalid
 from apps.ipam.plan import SubnetRequest
-from apps.networks.models import Driver
+from apps.networks.models import WIRED, Driver
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}\Z")
 DEVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}\Z")
@@ -21,6 +21,11 @@ BRIDGE_NAME = "com.docker.network.bridge.name"
 ENABLE_ICC = "com.docker.network.bridge.enable_icc"
 ENABLE_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
+VNIS = "com.docker.network.driver.overlay.vxlanid_list"
+PARENT = "parent"
+MACVLAN_MODE = "macvlan_mode"
+FIRST_VNI, LAST_VNI = 4096, 2**24 - 1
+"""Given automatically; a person may also choose lower ones, from 1."""
 MTU = "com.docker.network.driver.mtu"
 
 
@@ -39,6 +44,24 @@ class BridgeOptions:
     mtu: int = 0
 
 
+@dataclass(frozen=True)
+class OverlayOptions:
+    """What the options of an overlay network mean."""
+
+    vnis: tuple[int, ...] = ()
+    """One for each segment; empty: chosen."""
+    masquerade: bool = True
+    mtu: int = 0
+
+
+@dataclass(frozen=True)
+class MacvlanOptions:
+    """What the options of a macvlan network mean."""
+
+    parent: str
+    mtu: int = 0
+
+
 def check_network_name(name: str) -> None:
     if name in RESERVED_NAMES:
         raise Forbidden("predefined", f"{name!r} is the name of a predefined network.", "name")
@@ -52,13 +75,17 @@ def check_network_name(name: str) -> None:
 
 
 def check_driver(driver: str) -> None:
-    if driver == Driver.BRIDGE:
+    if driver in WIRED:
         return
     if driver in (Driver.HOST, Driver.NULL):
         raise Forbidden(
             "one_instance", f"There is only one {driver!r} network on a host, and it exists.", "driver"
         )
-    raise Invalid("unknown_driver", f"There is no network driver named {driver!r}; use 'bridge'.", "driver")
+    raise Invalid(
+        "unknown_driver",
+        f"There is no network driver named {driver!r}; use 'bridge', 'overlay' or 'macvlan'.",
+        "driver",
+    )
 
 
 def _boolean(options: Mapping[str, str], key: str, default: bool) -> bool:
@@ -72,16 +99,20 @@ def _boolean(options: Mapping[str, str], key: str, default: bool) -> bool:
     raise Invalid("bad_option", f"Option {key} must be true or false, not {text!r}.", "options")
 
 
-def read_bridge_options(network_id: str, options: Mapping[str, str]) -> BridgeOptions:
-    """The options' meaning, or what is wrong with them."""
-    device = options.get(BRIDGE_NAME, f"br-{network_id[:12]}")
-    if not DEVICE.match(device):
-        raise Invalid("bad_option", f"{device!r} cannot be the name of a bridge device.", "options")
+def _mtu(options: Mapping[str, str]) -> int:
     text = options.get(MTU, "0")
     if not text.isascii() or not text.isdigit() or int(text) > 65535 or 0 < int(text) < 68:
         raise Invalid(
             "bad_option", f"Option {MTU} must be a number from 68 to 65535, not {text!r}.", "options"
         )
+    return int(text)
+
+
+def read_bridge_options(network_id: str, options: Mapping[str, str]) -> BridgeOptions:
+    """The options' meaning, or what is wrong with them."""
+    device = options.get(BRIDGE_NAME, f"br-{network_id[:12]}")
+    if not DEVICE.match(device):
+        raise Invalid("bad_option", f"{device!r} cannot be the name of a bridge device.", "options")
     binding = options.get(HOST_BINDING)
     if binding is not None:
         parse_address(binding, 4, "options")
@@ -89,8 +120,42 @@ def read_bridge_options(network_id: str, options: Mapping[str, str]) -> BridgeOp
         device=device,
         icc=_boolean(options, ENABLE_ICC, True),
         masquerade=_boolean(options, ENABLE_MASQUERADE, True),
-        mtu=int(text),
+        mtu=_mtu(options),
     )
+
+
+def read_overlay_options(options: Mapping[str, str]) -> OverlayOptions:
+    """The options' meaning, or what is wrong with them."""
+    if "encrypted" in options:
+        raise Invalid(
+            "bad_option", "Encrypted overlay networks are not supported; leave the option out.", "options"
+        )
+    vnis = []
+    for text in options[VNIS].split(",") if VNIS in options else ():
+        if not text.isascii() or not text.isdigit() or not 0 < int(text) <= LAST_VNI:
+            raise Invalid(
+                "bad_option", f"Option {VNIS} must be numbers from 1 to {LAST_VNI}, not {text!r}.", "options"
+            )
+        vnis.append(int(text))
+    if len(set(vnis)) < len(vnis):
+        raise Invalid("bad_option", f"Option {VNIS} names a number twice.", "options")
+    return OverlayOptions(
+        vnis=tuple(vnis), masquerade=_boolean(options, ENABLE_MASQUERADE, True), mtu=_mtu(options)
+    )
+
+
+def read_macvlan_options(options: Mapping[str, str]) -> MacvlanOptions:
+    """The options' meaning, or what is wrong with them."""
+    parent = options.get(PARENT, "")
+    if not parent:
+        raise Invalid(
+            "bad_option", "A macvlan network needs the host's link that it shares: -o parent=eth0.", "options"
+        )
+    if not DEVICE.match(parent) or parent == "lo":
+        raise Invalid("bad_option", f"{parent!r} cannot be the parent of a macvlan network.", "options")
+    if options.get(MACVLAN_MODE, "bridge") != "bridge":
+        raise Invalid("bad_option", f"Option {MACVLAN_MODE} can only be 'bridge'.", "options")
+    return MacvlanOptions(parent=parent, mtu=_mtu(options))
 
 
 def parse_address(text: str, family: int, field: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from typing import TypeVar
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from apps.common.errors import Invalid, NotFound
@@ -17,10 +18,15 @@ _PREFIX = re.compile(r"[0-9a-f]+\Z")
 
 
 def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -> M:
-    """The one object that `term` means: its full id, else its name, else a unique beginning of its id."""
+    """The one object that `term` means: its full id, else its name, else a unique beginning of its id.
+
+    Of several of that name on different hosts it is the one on the server's own.
+    """
     if _FULL_ID.match(term) and (exact := candidates.filter(pk=term).first()):
         return exact
-    by_name = list(candidates.filter(**{"name": term})[:3]) if names else []
+    by_name = list(candidates.filter(**{"name": term})) if names else []
+    if len(by_name) > 1:
+        by_name = [one for one in by_name if _is_local(one)] or by_name
     found = by_name or (list(candidates.filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
     if len(found) == 1:
         return found[0]
@@ -32,9 +38,20 @@ def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -
     raise NotFound(f"{noun}_not_found", f"There is no {noun} {term!r}.", noun)
 
 
+def _is_local(found: Network | Container | Endpoint) -> bool:
+    """It is on the server's own host."""
+    return found.host is not None and found.host.name == settings.ENVIRONMENT.host_name
+
+
 def find_network(term: str, host: Host | None = None) -> Network:
+    """On that host; networks that span hosts are on every one."""
     candidates = Network.objects.select_related("host")
-    return pick(candidates.filter(host=host) if host else candidates, term, "network")
+    return pick(candidates.filter(available_on(host)) if host else candidates, term, "network")
+
+
+def available_on(host: Host) -> Q:
+    """The host's own networks, and those that span hosts."""
+    return Q(host=host) | Q(host=None)
 
 
 def find_container(term: str, host: Host | None = None) -> Container:
@@ -70,3 +87,12 @@ def in_use() -> Q:
     return Q(container__wanted=Container.Wanted.RUNNING) | Q(
         container__state__in=[Container.State.RUNNING, Container.State.STARTING, Container.State.STOPPING]
     )
+
+
+def dns_names(endpoint: Endpoint) -> tuple[str, ...]:
+    """What others on its network may call the endpoint; nothing on predefined networks."""
+    if endpoint.network.predefined:
+        return ()
+    container = endpoint.container
+    aliases = [alias.name for alias in endpoint.aliases.all()]
+    return tuple(dict.fromkeys([container.name, *aliases, container.id[:12], container.hostname]))

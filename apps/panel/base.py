@@ -20,7 +20,7 @@ from unfold.admin import TabularInline
 from apps.accounts.roles import may_change, role_of
 from apps.common.errors import Conflict, DomainError
 from apps.common.fields import given_as
-from apps.delivery.changes import Change, carry_out
+from apps.delivery.changes import Change, carry_out, carry_out_on_all
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
 
@@ -102,14 +102,28 @@ def change(
     wait: bool = True,
 ) -> models.Model:
     """Carry `work` out; Conflict when the host could not. A host that has not answered yet is mentioned."""
-    actor = cast(User, request.user)
-    subject, operation = carry_out(
-        Change(actor=actor, action=action, detail=detail or {}), host, work, wait=wait
-    )
+    asked = Change(actor=cast(User, request.user), action=action, detail=detail or {})
+    return _told(request, *carry_out(asked, host, work, wait=wait))
+
+
+def change_on_all(
+    request: HttpRequest,
+    action: str,
+    work: Callable[[], tuple[models.Model, Sequence[Host]]],
+    *,
+    detail: dict[str, Any] | None = None,
+) -> models.Model:
+    """The same for what spans hosts."""
+    asked = Change(actor=cast(User, request.user), action=action, detail=detail or {})
+    return _told(request, *carry_out_on_all(asked, work))
+
+
+def _told(request: HttpRequest, subject: models.Model, operation: Operation) -> models.Model:
     if operation.outcome == Operation.Outcome.FAILED:
         raise Conflict("host_failed", operation.message)
     if operation.outcome == Operation.Outcome.PENDING:
-        messages.warning(request, f"Recorded; host {host.name} has not answered yet.")
+        who = f"host {operation.host}" if operation.host else "a host"
+        messages.warning(request, f"Recorded; {who} has not answered yet.")
     return subject
 
 

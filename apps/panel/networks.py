@@ -10,16 +10,23 @@ from unfold import widgets
 
 from apps.containers.models import Container
 from apps.hosts.models import Host
-from apps.networks.models import Alias, Endpoint, Link, Network
+from apps.networks.models import WIRED, Alias, Driver, Endpoint, Link, Network
 from apps.networks.rules import ask_subnet, read_link
 from apps.networks.selectors import find_container, find_network, subnets_of
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
-from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change
+from apps.networks.services import overlays
+from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, change_on_all
 from apps.panel.fields import Pairs, Words, choice, host_choice, line
 
 
 class NetworkForm(ServiceForm):
+    driver = forms.ChoiceField(
+        choices=[(driver.value, driver.label) for driver in WIRED],
+        required=False,
+        widget=widgets.UnfoldAdminSelectWidget,
+        help_text="An overlay spans hosts; a macvlan needs the option parent.",
+    )
     host = host_choice()
     name = line()
     subnet = line("Empty: the next free block of the pools.", required=False)
@@ -44,12 +51,21 @@ class NetworkForm(ServiceForm):
         if given["subnet_ipv6"]:
             wanted.append(ask_subnet(given["subnet_ipv6"], None, None, {}))
         fields = {key: given[key] for key in ("name", "internal", "enable_ipv6", "options", "labels")}
+        driver = given["driver"] or Driver.BRIDGE
+        detail = {**fields, "driver": driver, "subnets": [request.cidr for request in wanted]}
+        if driver == Driver.OVERLAY:
+            return change_on_all(
+                self.request,
+                "network.create",
+                lambda: (overlays.create_overlay(subnets=wanted, **fields), ()),
+                detail=detail,
+            )
         return change(
             self.request,
             given["host"],
             "network.create",
-            lambda locked: network_services.create_network(locked, subnets=wanted, **fields),
-            detail={**fields, "subnets": [request.cidr for request in wanted]},
+            lambda locked: network_services.create_network(locked, driver=driver, subnets=wanted, **fields),
+            detail=detail,
         )
 
 
@@ -119,6 +135,9 @@ class NetworkAdmin(ServiceAdmin):
         return int(network.attached)
 
     def remove(self, request: HttpRequest, row: Network) -> None:
+        if row.host is None:
+            change_on_all(request, "network.remove", lambda: (row, overlays.remove_overlay(row)))
+            return
         change(
             request,
             row.host,
@@ -164,7 +183,7 @@ class EndpointForm(ServiceForm):
             )
 
         detail = {**given, "network": network.name, "container": container.name}
-        return change(self.request, network.host, "endpoint.connect", work, detail=detail)
+        return change(self.request, container.host, "endpoint.connect", work, detail=detail)
 
 
 class AliasInline(ReadOnlyInline):

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from apps.api.texts import check_text
+from apps.common.errors import Invalid
 from apps.hosts import services as hosts
 from apps.hosts.models import Host
 
@@ -56,3 +57,9 @@ def chosen_host(request: Request, name: str | None) -> Host:
     """The host on which something is made: as the body or ?host= says, else the server's own."""
     wanted = name or request.query_params.get("host") or None
     return hosts.find(storable("host", wanted) if wanted else None, settings.ENVIRONMENT.host_name)
+
+
+def refuse_host(request: Request, name: str | None) -> None:
+    """For what spans hosts: nobody may believe that it is on one."""
+    if name or request.query_params.get("host"):
+        raise Invalid("spans_hosts", "An overlay network spans hosts; create it without naming one.", "host")

@@ -11,16 +11,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import filters, requests
-from apps.api.changes import change
+from apps.api.changes import change, change_on_all
 from apps.api.inspect import describe_network
 from apps.api.representations import EndpointOut, NetworkOut, Removed, show_use
-from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read
+from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read, refuse_host
+from apps.common.errors import NotFound
+from apps.containers.models import Container
 from apps.hosts.models import Host
-from apps.networks.models import Endpoint, Network
+from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.rules import ask_subnet, read_link
 from apps.networks.selectors import attached, find_container, find_network, subnets_of
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
+from apps.networks.services import overlays
+
+
+def all_networks() -> QuerySet[Network]:
+    """With all that is shown of them."""
+    return Network.objects.select_related("host").prefetch_related("memberships__host")
 
 
 def show_networks(networks: Iterable[Network]) -> list[dict[str, Any]]:
@@ -33,7 +41,7 @@ def show_networks(networks: Iterable[Network]) -> list[dict[str, Any]]:
 
 
 def show_network(network: Network) -> dict[str, Any]:
-    return show_networks([Network.objects.select_related("host").get(pk=network.pk)])[0]
+    return show_networks([all_networks().get(pk=network.pk)])[0]
 
 
 def show_endpoint(endpoint: Endpoint) -> Any:
@@ -62,10 +70,23 @@ class NetworkView(Resource[Network]):
     filterset_class = filters.Networks
 
     def get_queryset(self) -> QuerySet[Network]:
-        return Network.objects.select_related("host")
+        return all_networks()
 
     def found(self) -> Network:
         return find_network(self.term, narrowing_host(self.request))
+
+    def found_with(self, container: str) -> tuple[Network, Container]:
+        """The network as it is on the container's host; of several of a name, that on the network's host counts."""
+        host = narrowing_host(self.request)
+        network = find_network(self.term, host)
+        if network.host is not None:
+            try:
+                return network, find_container(container, network.host)
+            except NotFound:
+                if host is not None:
+                    raise
+        found = find_container(container, host)
+        return find_network(self.term, found.host), found
 
     @extend_schema(parameters=[LABEL])
     def list(self, request: Request) -> Response:
@@ -84,15 +105,25 @@ class NetworkView(Resource[Network]):
         fields = {
             key: given[key] for key in ("name", "driver", "internal", "enable_ipv6", "options", "labels")
         }
-        host = chosen_host(request, given["host"])
+        shown: dict[str, Any] = {"show": show_network, "code": 201}
+        detail = {**fields, "subnets": given["subnets"]}
+        if given["driver"] == Driver.OVERLAY:
+            refuse_host(request, given["host"])
+            del fields["driver"]
+            return change_on_all(
+                request,
+                "network.create",
+                lambda: (overlays.create_overlay(subnets=wanted, **fields), ()),
+                detail=detail,
+                **shown,
+            )
         return change(
             request,
-            host,
+            chosen_host(request, given["host"]),
             "network.create",
             lambda locked: network_services.create_network(locked, subnets=wanted, **fields),
-            detail={**fields, "subnets": given["subnets"]},
-            show=show_network,
-            code=201,
+            detail=detail,
+            **shown,
         )
 
     @extend_schema(parameters=[HOST])
@@ -104,6 +135,15 @@ class NetworkView(Resource[Network]):
     def destroy(self, request: Request, id: str) -> Response:
         """Remove a network that no running container is on."""
         network = self.found()
+        if network.host is None:
+            return change_on_all(
+                request,
+                "network.remove",
+                lambda: (network, overlays.remove_overlay(network)),
+                detail={},
+                show=lambda _: None,
+                code=204,
+            )
         return change(
             request,
             network.host,
@@ -133,16 +173,16 @@ class NetworkView(Resource[Network]):
     def connect(self, request: Request, id: str) -> Response:
         """Attach a container: at once when it runs, at its next start when it does not."""
         given = read(requests.Connect, request)
-        network = self.found()
+        network, container = self.found_with(given["container"])
         wish = read_wish(given)
 
         def work(locked: Host) -> Endpoint:
-            container = find_container(given["container"], locked)
-            return endpoint_services.connect(locked, find_network(network.pk, locked), container, wish)
+            current = find_network(network.pk, locked)
+            return endpoint_services.connect(locked, current, find_container(container.pk, locked), wish)
 
         detail = {key: value for key, value in given.items() if value} | {"network": network.name}
         return change(
-            request, network.host, "endpoint.connect", work, detail=detail, show=show_endpoint, code=201
+            request, container.host, "endpoint.connect", work, detail=detail, show=show_endpoint, code=201
         )
 
     @extend_schema(parameters=[HOST], request=requests.Disconnect, responses={204: None})
@@ -150,21 +190,25 @@ class NetworkView(Resource[Network]):
     def disconnect(self, request: Request, id: str) -> Response:
         """Detach a container. By force also one that is not known any more, or whose removal is stuck."""
         given = read(requests.Disconnect, request)
-        network = self.found()
-
+        term, force = given["container"], given["force"]
+        if force:
+            network = self.found()
+            host = network.host or endpoint_services.host_of(network, term)
+        else:
+            network, container = self.found_with(term)
+            host = container.host
         detail = {**given, "network": network.name}
 
         def work(locked: Host) -> Endpoint | Network:
             current = find_network(network.pk, locked)
-            if not given["force"]:
-                container = find_container(given["container"], locked)
-                return endpoint_services.disconnect(locked, current, container)
-            endpoint = endpoint_services.disconnect_by_force(locked, current, given["container"])
+            if not force:
+                return endpoint_services.disconnect(locked, current, find_container(container.pk, locked))
+            endpoint = endpoint_services.disconnect_by_force(locked, current, term)
             detail["forgotten"] = endpoint is None
             return endpoint or current
 
         return change(
-            request, network.host, "endpoint.disconnect", work, detail=detail, show=lambda _: None, code=204
+            request, host, "endpoint.disconnect", work, detail=detail, show=lambda _: None, code=204
         )
 
     @extend_schema(request=requests.Prune, responses={200: Removed})

@@ -1,5 +1,6 @@
 """Connecting containers to networks and disconnecting them."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,12 +11,10 @@ from apps.containers.models import Container
 from apps.containers.services import refuse_removing
 from apps.hosts.models import Host
 from apps.ipam import services as ipam
-from apps.networks.models import Alias, Driver, Endpoint, Link, Network
+from apps.networks.models import WIRED, Alias, Driver, Endpoint, Link, Network
 from apps.networks.rules import check_dns_name, derive_mac, parse_address, parse_mac
 from apps.networks.selectors import find_container, subnets_of
-
-ATTACHED_AT_ONCE = 1024
-"""More endpoints than one container can get in one change."""
+from apps.networks.services.memberships import join, leave_abandoned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +40,18 @@ def attach(
 ) -> Endpoint:
     """Record the endpoint with its addresses, MAC and interface name; `present`: those the container has."""
     _check_wish(host, network, wish)
+    if network.spans_hosts:
+        join(host, network)
     endpoint = Endpoint(
         host=host,
         network=network,
         container=container,
-        # Order of connection over the whole host; several of one change follow each other.
-        order=host.revision * ATTACHED_AT_ONCE + len(present),
+        # Microseconds: order of connection over all hosts; several of one change follow each other.
+        order=time.time_ns() // 1000 + len(present),
         priority=wish.priority,
         revision=host.revision,
     )
-    if network.driver == Driver.BRIDGE:
+    if network.driver in WIRED:
         _give_addresses(endpoint, wish)
         endpoint.index = _free_index(present)
     endpoint.save(force_insert=True)
@@ -79,12 +80,7 @@ def disconnect_by_force(host: Host, network: Network, term: str) -> Endpoint | N
 
     An endpoint whose removal the host never confirmed is forgotten and its address free; None says so.
     """
-    named = Q(container__name=term) | Q(container__pk__startswith=term) | Q(pk__startswith=term)
-    found = list(Endpoint.objects.filter(named, network=network).select_related("container"))
-    if not found:
-        raise NotFound(
-            "endpoint_not_found", f"Network {network.name} has no endpoint of {term!r}.", "container"
-        )
+    found = [endpoint for endpoint in _named(network, term) if endpoint.host_id == host.pk]
     if len({endpoint.container_id for endpoint in found}) > 1:
         raise Invalid("ambiguous", f"{term!r} means several endpoints; use the full id.", "container")
     if network.driver == Driver.HOST:
@@ -96,7 +92,28 @@ def disconnect_by_force(host: Host, network: Network, term: str) -> Endpoint | N
         return staying[0]
     for endpoint in found:
         forget_endpoint(endpoint)
+    leave_abandoned(host, [network.pk] if network.spans_hosts else [])
     return None
+
+
+def host_of(network: Network, term: str) -> Host:
+    """The host whose endpoint on an overlay `term` means, as `disconnect_by_force` reads it."""
+    found = _named(network, term)
+    if len({endpoint.host_id for endpoint in found}) > 1:
+        raise Invalid("ambiguous", f"{term!r} means several endpoints; use the full id.", "container")
+    return found[0].host
+
+
+def _named(network: Network, term: str) -> list[Endpoint]:
+    named = Q(container__name=term) | Q(container__pk__startswith=term) | Q(pk__startswith=term)
+    found = list(
+        Endpoint.objects.filter(named, network=network).select_related("container", "host", "network")
+    )
+    if not found:
+        raise NotFound(
+            "endpoint_not_found", f"Network {network.name} has no endpoint of {term!r}.", "container"
+        )
+    return found
 
 
 def drop(endpoint: Endpoint, revision: int) -> None:
@@ -142,14 +159,14 @@ def _check_fit(network: Network, container: Container) -> list[Endpoint]:
 
 def _check_wish(host: Host, network: Network, wish: Wish) -> None:
     """Whether what is wished for can be had on this network."""
-    if network.driver != Driver.BRIDGE or network.default:
+    if network.driver not in WIRED or network.default:
         if wish.ipv4 or wish.ipv6:
             raise Invalid(
                 "no_requested_address", "An address can be asked for on user-defined networks only.", "ipv4"
             )
         if wish.aliases:
             raise Invalid("no_aliases", "Aliases work on user-defined networks only.", "aliases")
-    if network.driver != Driver.BRIDGE and (wish.mac or wish.links):
+    if network.driver not in WIRED and (wish.mac or wish.links):
         raise Invalid(
             "no_interface", f"Network {network.name} has no interfaces, so no MAC address and no links."
         )
@@ -179,14 +196,21 @@ def _free_index(present: Sequence[Endpoint]) -> int:
 
 
 def _give_addresses(endpoint: Endpoint, wish: Wish) -> None:
+    """An address of each family the network has; on an overlay both of one segment."""
     subnets = subnets_of([endpoint.network_id])[endpoint.network_id]
-    for family, requested in ((4, wish.ipv4), (6, wish.ipv6)):
-        candidates = [subnet for subnet in subnets if subnet.family == family]
+    by_family = {family: [subnet for subnet in subnets if subnet.family == family] for family in (4, 6)}
+    requests = {4: wish.ipv4, 6: wish.ipv6}
+    segment = slice(None)
+    # What a person asked for decides on the segment.
+    for family in sorted(requests, key=lambda family: (requests[family] is None, family)):
+        candidates, requested = by_family[family][segment], requests[family]
         if not candidates:
             continue
         field_name = f"ipv{family}"
         wanted = parse_address(requested, family, field_name) if requested else None
         subnet, address = ipam.take_first(candidates, holder=endpoint.id, requested=wanted)
+        position = by_family[family].index(subnet)
+        segment = slice(position, position + 1)
         setattr(endpoint, field_name, address)
         setattr(endpoint, f"{field_name}_prefix", int(subnet.cidr.partition("/")[2]))
         setattr(endpoint, f"requested_{field_name}", wanted is not None)

@@ -6,6 +6,7 @@ from apps.common.errors import Conflict, DomainError, Forbidden, Invalid
 from apps.hosts.models import Host
 from apps.hosts.services import avoided_by_automatic_subnets
 from apps.ipam import services as ipam
+from apps.ipam.models import Subnet
 from apps.ipam.plan import SubnetRequest
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.rules import (
@@ -15,8 +16,9 @@ from apps.networks.rules import (
     check_network_name,
     default_bridge_options,
     read_bridge_options,
+    read_macvlan_options,
 )
-from apps.networks.selectors import in_use
+from apps.networks.selectors import available_on, in_use
 from apps.networks.services.endpoints import drop
 
 
@@ -31,11 +33,13 @@ def create_network(
     options: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Network:
-    """Record a network; subnets that were not asked for are chosen so that they overlap nothing."""
+    """Record a network of one host; subnets that were not asked for are chosen so that they overlap nothing."""
     check_network_name(name)
     check_driver(driver)
-    if Network.objects.filter(host=host, name=name).exists():
-        raise Conflict("name_taken", f"Host {host.name} already has a network named {name!r}.", "name")
+    other = Network.objects.filter(available_on(host), name=name).first()
+    if other is not None:
+        where = "There already is an overlay" if other.spans_hosts else f"Host {host.name} already has a"
+        raise Conflict("name_taken", f"{where} network named {name!r}.", "name")
     network = Network(
         host=host,
         name=name,
@@ -48,7 +52,7 @@ def create_network(
     )
     _check_device(network)
     network.save(force_insert=True)
-    _reserve_subnets(network, subnets)
+    _reserve_subnets(host, network, subnets)
     return network
 
 
@@ -62,7 +66,7 @@ def ensure_predefined(host: Host, *, icc: bool = True) -> None:
                 host=host, name=name, driver=driver, predefined=True, options=options, revision=host.revision
             )
             if driver == Driver.BRIDGE:
-                _reserve_subnets(network, ())
+                _reserve_subnets(host, network, ())
         elif network.options != options:
             network.options, network.applied, network.revision = options, False, host.revision
             network.save(update_fields=["options", "applied", "revision"])
@@ -72,6 +76,17 @@ def remove_network(host: Host, network: Network) -> Network:
     """Want the network gone; stopped containers are dropped from it."""
     if network.predefined:
         raise Forbidden("predefined", f"{network.name} is a predefined network and cannot be removed.")
+    refuse_running(network)
+    for endpoint in Endpoint.objects.filter(network=network, removing=False):
+        drop(endpoint, host.revision)
+    network.removing, network.applied, network.revision = True, False, host.revision
+    network.error = ""
+    network.save(update_fields=["removing", "applied", "revision", "error"])
+    return network
+
+
+def refuse_running(network: Network) -> None:
+    """A network that a running container is on stays."""
     holders = [
         endpoint.container.name
         for endpoint in Endpoint.objects.filter(in_use(), network=network, removing=False).select_related(
@@ -84,12 +99,6 @@ def remove_network(host: Host, network: Network) -> Network:
             f"Network {network.name} has running containers: {', '.join(sorted(holders))}; "
             "stop them or disconnect them first.",
         )
-    for endpoint in Endpoint.objects.filter(network=network, removing=False):
-        drop(endpoint, host.revision)
-    network.removing, network.applied, network.revision = True, False, host.revision
-    network.error = ""
-    network.save(update_fields=["removing", "applied", "revision", "error"])
-    return network
 
 
 def prune_networks(host: Host, *, labels: Mapping[str, str | None] | None = None) -> list[Network]:
@@ -115,10 +124,16 @@ def forget_network(network: Network) -> None:
 
 
 def _check_device(network: Network) -> None:
-    if network.driver != Driver.BRIDGE:
+    """The device of a bridge, and the parent of a macvlan, belong to one network."""
+    others = Network.objects.filter(host=network.host, driver=network.driver).only("id", "name", "options")
+    if network.driver == Driver.MACVLAN:
+        parent = read_macvlan_options(network.options).parent
+        for other in others.filter(options__parent=parent):
+            raise Conflict(
+                "device_taken", f"The link {parent} is the parent of network {other.name}.", "options"
+            )
         return
     device = read_bridge_options(network.id, network.options).device
-    others = Network.objects.filter(host=network.host, driver=Driver.BRIDGE).only("id", "name", "options")
     for other in others.filter(**{f"options__{BRIDGE_NAME}": device}):
         raise Conflict(
             "device_taken", f"The bridge device {device} belongs to network {other.name}.", "options"
@@ -130,14 +145,14 @@ def _check_device(network: Network) -> None:
             )
 
 
-def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> None:
+def _reserve_subnets(host: Host, network: Network, requests: Sequence[SubnetRequest]) -> None:
     wanted = list(requests)
     families = [_family(request) for request in wanted]
     for family in (4, 6):
         if families.count(family) > 1:
             raise Invalid(
                 "one_subnet_a_family",
-                f"A bridge network has one IPv{family} subnet; {families.count(family)} were given.",
+                f"A {network.driver} network has one IPv{family} subnet; {families.count(family)} were given.",
                 "subnets",
             )
     if 6 in families and not network.enable_ipv6:
@@ -148,14 +163,20 @@ def _reserve_subnets(network: Network, requests: Sequence[SubnetRequest]) -> Non
         wanted.insert(0, SubnetRequest(family=4))
     if network.enable_ipv6 and 6 not in families:
         wanted.append(SubnetRequest(family=6))
-    avoid = avoided_by_automatic_subnets(network.host)
+    spanning = Subnet.objects.filter(space=ipam.GLOBAL_SPACE).values_list("cidr", flat=True)
+    avoid = [*avoided_by_automatic_subnets(host), *spanning]
     for position, request in enumerate(sorted(wanted, key=_family)):
-        try:
-            ipam.reserve_subnet(
-                space=network.host.space, holder=network.id, position=position, request=request, avoid=avoid
-            )
-        except DomainError as error:
-            raise _named(error) from error
+        reserve_named(network, host.space, position, request, avoid)
+
+
+def reserve_named(
+    network: Network, space: str, position: int, request: SubnetRequest, avoid: Sequence[str]
+) -> None:
+    """Reserve a subnet of the network; an overlap says which network it is with."""
+    try:
+        ipam.reserve_subnet(space=space, holder=network.id, position=position, request=request, avoid=avoid)
+    except DomainError as error:
+        raise _named(error) from error
 
 
 def _family(request: SubnetRequest) -> int:
@@ -165,7 +186,7 @@ def _family(request: SubnetRequest) -> int:
 
 
 def _named(error: DomainError) -> DomainError:
-    """An overlap says which network it is with; the address book knows only ids."""
+    """The address book knows only ids."""
     other = Network.objects.filter(pk=error.details.get("holder", "")).first()
     if other is None:
         return error

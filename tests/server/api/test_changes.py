@@ -114,8 +114,13 @@ def test_containers_of_one_name_on_two_hosts_are_told_apart_by_host(
     from tests.server.hosts import enrol_host
 
     enrol_host("node2")
-    make(operator, "web")
+    enrol_host("node3")
+    own = make(operator, "web")
     other = make(operator, "web", host="node2")
-    refused = operator.get("/api/v1/containers/web/")
+    # Without a host, the server's own is meant; else nobody can know.
+    assert operator.get("/api/v1/containers/web/").json()["id"] == own["id"]
+    for host in ("node2", "node3"):
+        make(operator, "db", host=host)
+    refused = operator.get("/api/v1/containers/db/")
     assert (refused.status_code, refused.json()["code"]) == (400, "ambiguous")
     assert operator.get("/api/v1/containers/web/?host=node2").json()["id"] == other["id"]

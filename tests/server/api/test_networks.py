@@ -103,9 +103,9 @@ def test_a_list_costs_the_same_queries_however_long_it_is(
 ) -> None:
     for number in range(8):
         create(operator, f"n{number}")
-    # Token, role, count, networks, their subnets, reserved addresses, how full they are.
-    with django_assert_num_queries(7):
+    # Token, role, count, networks, the hosts of overlays, their subnets, reserved addresses, how full they are.
+    with django_assert_num_queries(8):
         page = operator.get(f"{NETWORKS}?limit=1000").json()
     assert page["count"] == 11
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         operator.get(f"{NETWORKS}?limit=2")

@@ -1,0 +1,123 @@
+"""What the other hosts of an overlay network are told of its endpoints: the network's feed.
+
+A peer is an endpoint that its own host has made, of a container that runs. It is announced when both are so, and
+withdrawn when one of them shall no longer be: nobody is sent where nothing is.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.containers.models import Container
+from apps.hosts.models import Host
+from apps.networks.models import Driver, Endpoint, Network, Peer
+from apps.networks.selectors import dns_names
+
+Spread = Callable[[str, int], None]
+"""Told of a network's id and the revision before its change, once that is committed."""
+
+
+@dataclass(frozen=True)
+class _News:
+    endpoint: Endpoint
+    content: dict[str, Any] | None
+    """None: it shall be there no more."""
+
+
+def refresh(containers: Collection[str], spread: Spread) -> None:
+    """Tell of the containers' endpoints what is so now, where it differs from what was told before.
+
+    The caller holds the lock of the containers' host and is in a transaction.
+    """
+    endpoints = list(
+        Endpoint.objects.filter(container__in=containers, network__driver=Driver.OVERLAY)
+        .select_related("container", "network", "host")
+        .prefetch_related("aliases")
+    )
+    if not endpoints:
+        return
+    told = Peer.objects.in_bulk([endpoint.pk for endpoint in endpoints])
+    news: dict[str, list[_News]] = {}
+    for endpoint in endpoints:
+        peer = told.get(endpoint.pk)
+        before = None if peer is None or peer.gone else _content_of(peer)
+        after = _describe(endpoint, settled=endpoint.applied or before is not None)
+        if before != after:
+            news.setdefault(endpoint.network_id, []).append(_News(endpoint, after))
+    # Always in the same order: two changes that meet on several networks must not wait for each other.
+    for network in sorted(news):
+        _tell(network, news[network], spread)
+
+
+def refresh_host(host: Host, spread: Spread) -> None:
+    """The same for everything on a host, of which something changed that all its peers show."""
+    on_overlays = Endpoint.objects.filter(host=host, network__driver=Driver.OVERLAY)
+    refresh(set(on_overlays.values_list("container", flat=True)), spread)
+
+
+def withdraw_host(host: Host, spread: Spread) -> None:
+    """The host's record goes: so does all that others know of it."""
+    present = Peer.objects.filter(host=host, gone=False)
+    for network in sorted(set(present.values_list("network", flat=True))):
+        revision = _advance(network, spread)
+        present.filter(network=network).update(gone=True, revision=revision, changed=datetime.now(UTC))
+
+
+def forget_departed(before: datetime) -> None:
+    """Forget peers that went before that moment. A host that has not heard of it by then gets a whole list."""
+    departed = Peer.objects.filter(gone=True, changed__lt=before)
+    for network in set(departed.values_list("network", flat=True)):
+        with transaction.atomic():
+            locked = Network.objects.select_for_update().get(pk=network)
+            going = departed.filter(network=network)
+            locked.feed_floor = max(locked.feed_floor, *going.values_list("revision", flat=True))
+            going.delete()
+            locked.save(update_fields=["feed_floor"])
+
+
+def _describe(endpoint: Endpoint, *, settled: bool) -> dict[str, Any] | None:
+    container = endpoint.container
+    up = container.running and container.state == Container.State.RUNNING
+    if endpoint.removing or not settled or not up or not endpoint.host.advertise:
+        return None
+    return {
+        "container": container.pk,
+        "tunnel": endpoint.host.advertise,
+        "mac": endpoint.mac,
+        "ipv4": endpoint.ipv4,
+        "ipv6": endpoint.ipv6,
+        "names": [] if endpoint.host.hushed else list(dns_names(endpoint)),
+        "order": endpoint.order,
+    }
+
+
+def _content_of(peer: Peer) -> dict[str, Any]:
+    fields = ("container", "tunnel", "mac", "ipv4", "ipv6", "names", "order")
+    return {name: getattr(peer, name) for name in fields}
+
+
+def _tell(network: str, news: Iterable[_News], spread: Spread) -> None:
+    revision = _advance(network, spread)
+    for item in news:
+        endpoint, content = item.endpoint, item.content
+        if content is None:
+            Peer.objects.filter(pk=endpoint.pk).update(
+                gone=True, revision=revision, changed=datetime.now(UTC)
+            )
+        else:
+            fixed = {"network_id": network, "host": endpoint.host, "revision": revision, "gone": False}
+            Peer.objects.update_or_create(endpoint=endpoint.pk, defaults={**fixed, **content})
+
+
+def _advance(network: str, spread: Spread) -> int:
+    """Lock the network's row and allot the next revision of its feed, as `hosts.services.advance` does for hosts."""
+    row = Network.objects.filter(pk=network)
+    row.update(feed=F("feed") + 1, feed_changed=datetime.now(UTC))
+    revision: int = row.values_list("feed", flat=True).get()
+    transaction.on_commit(partial(spread, network, revision - 1))
+    return revision
