@@ -158,10 +158,10 @@ def _finish_removal(network: Network, at: datetime) -> list[Operation]:
     """An overlay that shall go, and is on no host any more, is forgotten."""
     if Membership.objects.filter(network=network).exists():
         return []
-    forget_network(network)
     pending = Operation.objects.filter(subject_id=network.pk, host=None, outcome=Operation.Outcome.PENDING)
     finished = list(pending)
     pending.update(outcome=Operation.Outcome.DONE, finished=at)
+    forget_network(network)
     for operation in finished:
         operation.outcome, operation.finished = Operation.Outcome.DONE, at
     return finished

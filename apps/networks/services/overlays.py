@@ -11,7 +11,7 @@ from apps.networks.models import Counter, Driver, Endpoint, Membership, Network,
 from apps.networks.rules import FIRST_VNI, LAST_VNI, VNIS, check_network_name, read_overlay_options
 from apps.networks.services.endpoints import drop
 from apps.networks.services.memberships import largest_mtu, leave
-from apps.networks.services.networks import refuse_running, reserve_named
+from apps.networks.services.networks import forget_network, refuse_running, reserve_named
 
 UNKNOWN_MTU = 1450
 """Of an overlay while no host has told of its underlay: what an Ethernet of 1500 bytes leaves."""
@@ -77,6 +77,9 @@ def remove_overlay(network: Network) -> list[Host]:
         drop(endpoint, hosts[endpoint.host_id].revision)
     for membership in memberships:
         leave(membership, hosts[membership.host_id].revision)
+    if not hosts:
+        forget_network(locked)
+        return []
     locked.removing = True
     locked.save(update_fields=["removing"])
     return list(hosts.values())
