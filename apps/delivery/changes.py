@@ -96,6 +96,8 @@ def refresh_peers(subject: models.Model) -> None:
         peers.refresh([subject.pk], _spread_soon)
     elif isinstance(subject, Endpoint) and subject.network.spans_hosts:
         peers.refresh([subject.container_id], _spread_soon)
+    elif isinstance(subject, Host):
+        peers.refresh_host(subject, _spread_soon)
 
 
 def _spread_soon(network: str, since: int) -> None:

@@ -90,7 +90,7 @@ def _take_in(host: Host, report: Report, at: datetime) -> list[Operation]:
     finished = _finish_operations(host, at)
     for row in changed:
         if isinstance(row, Membership) and row.network.removing:
-            finished += _finish_removal(row.network, at)
+            finished += finish_removal(row.network, at)
     return finished
 
 
@@ -154,7 +154,7 @@ def _forget(row: Row) -> None:
         row.delete()
 
 
-def _finish_removal(network: Network, at: datetime) -> list[Operation]:
+def finish_removal(network: Network, at: datetime) -> list[Operation]:
     """An overlay that shall go, and is on no host any more, is forgotten."""
     if Membership.objects.filter(network=network).exists():
         return []

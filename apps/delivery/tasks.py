@@ -7,12 +7,13 @@ from typing import Any
 from celery import shared_task
 from django.db.models import F, OuterRef, Subquery
 
+from apps.delivery.changes import announce_operation
 from apps.delivery.models import Operation
-from apps.delivery.receiver import receive
+from apps.delivery.receiver import finish_removal, receive
 from apps.delivery.sender import send_changes, send_peers, spread
 from apps.delivery.silence import Watch
 from apps.hosts.models import SILENT_AFTER, Host
-from apps.networks.models import Membership
+from apps.networks.models import Membership, Network
 from apps.networks.services import peers
 from workers.contract.envelope import Refused, unseal
 from workers.contract.reports import Report
@@ -75,5 +76,8 @@ def resync() -> None:
 
 @shared_task
 def forget_departed() -> None:
-    """Drop what need not be told any more."""
+    """Drop what need not be told any more, and overlays whose last host was removed while they were going."""
+    for network in Network.objects.filter(host=None, removing=True, memberships=None):
+        for operation in finish_removal(network, datetime.now(UTC)):
+            announce_operation(operation)
     peers.forget_departed(datetime.now(UTC) - DEPARTED_KEPT)
