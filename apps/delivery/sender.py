@@ -88,7 +88,8 @@ def _send(host: Host, delta: Delta) -> bool:
 def publish(host: Host, task: str, envelope: Any, *, expires: float | None = None) -> bool:
     """Put a signed message on the host's queue; False when the broker cannot be reached."""
     try:
-        app.send_task(task, args=[envelope], queue=queue_of(host), expires=expires)
+        # Without `argsrepr` Celery adds the content once more for logs, where it may hold secrets.
+        app.send_task(task, args=[envelope], queue=queue_of(host), expires=expires, argsrepr="(sealed)")
     except OperationalError as error:
         log.warning("the broker cannot be reached, host %s is told later: %s", host.name, error)
         return False
