@@ -94,7 +94,7 @@ def refresh_peers(subject: models.Model) -> None:
     """Tell the other hosts of an overlay at once of what shall be reached there no more, or by other names."""
     if isinstance(subject, Container):
         peers.refresh([subject.pk], _spread_soon)
-    elif isinstance(subject, Endpoint) and subject.network.spans_hosts:
+    elif isinstance(subject, Endpoint) and subject.removing and subject.network.spans_hosts:
         peers.refresh([subject.container_id], _spread_soon)
     elif isinstance(subject, Host):
         peers.refresh_host(subject, _spread_soon)

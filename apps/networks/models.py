@@ -175,7 +175,7 @@ class Segment(models.Model):
     vni = models.PositiveIntegerField(unique=True)
 
     class Meta:
-        ordering = ["network", "position"]
+        ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["network", "position"], name="segment_once")]
 
     def __str__(self) -> str:
@@ -195,7 +195,6 @@ class Membership(models.Model):
     error = models.CharField(max_length=500, blank=True, editable=False)
 
     class Meta:
-        ordering = ["network", "host"]
         constraints = [models.UniqueConstraint(fields=["network", "host"], name="member_once")]
         indexes = [
             models.Index(fields=["host", "revision"]),
@@ -226,7 +225,7 @@ class Peer(models.Model):
     changed = models.DateTimeField(auto_now=True)
 
     class Meta:
-        ordering = ["network", "revision"]
+        ordering = ["revision"]
         indexes = [
             models.Index(fields=["network", "revision"]),
             models.Index(fields=["changed"], condition=models.Q(gone=True), name="peer_departed"),

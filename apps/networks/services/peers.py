@@ -4,14 +4,13 @@ A peer is an endpoint that its own host has made, of a container that runs. It i
 withdrawn when one of them shall no longer be: nobody is sent where nothing is.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from apps.containers.models import Container
 from apps.hosts.models import Host
@@ -20,6 +19,7 @@ from apps.networks.selectors import dns_names
 
 Spread = Callable[[str, int], None]
 """Told of a network's id and the revision before its change, once that is committed."""
+CONTENT = ("container", "tunnel", "mac", "ipv4", "ipv6", "names", "order")
 
 
 @dataclass(frozen=True)
@@ -97,27 +97,39 @@ def _describe(endpoint: Endpoint, *, settled: bool) -> dict[str, Any] | None:
 
 
 def _content_of(peer: Peer) -> dict[str, Any]:
-    fields = ("container", "tunnel", "mac", "ipv4", "ipv6", "names", "order")
-    return {name: getattr(peer, name) for name in fields}
+    return {name: getattr(peer, name) for name in CONTENT}
 
 
-def _tell(network: str, news: Iterable[_News], spread: Spread) -> None:
-    revision = _advance(network, spread)
-    for item in news:
-        endpoint, content = item.endpoint, item.content
-        if content is None:
-            Peer.objects.filter(pk=endpoint.pk).update(
-                gone=True, revision=revision, changed=datetime.now(UTC)
-            )
-        else:
-            fixed = {"network_id": network, "host": endpoint.host, "revision": revision, "gone": False}
-            Peer.objects.update_or_create(endpoint=endpoint.pk, defaults={**fixed, **content})
+def _tell(network: str, news: Sequence[_News], spread: Spread) -> None:
+    revision, now = _advance(network, spread), datetime.now(UTC)
+    going = [item.endpoint.pk for item in news if item.content is None]
+    if going:
+        Peer.objects.filter(pk__in=going).update(gone=True, revision=revision, changed=now)
+    coming = [
+        Peer(
+            endpoint=item.endpoint.pk,
+            network_id=network,
+            host=item.endpoint.host,
+            revision=revision,
+            changed=now,
+            **item.content,
+        )
+        for item in news
+        if item.content is not None
+    ]
+    if coming:
+        renewed = [*CONTENT, "host", "revision", "gone", "changed"]
+        Peer.objects.bulk_create(
+            coming, update_conflicts=True, unique_fields=["endpoint"], update_fields=renewed
+        )
 
 
 def _advance(network: str, spread: Spread) -> int:
     """Lock the network's row and allot the next revision of its feed, as `hosts.services.advance` does for hosts."""
-    row = Network.objects.filter(pk=network)
-    row.update(feed=F("feed") + 1, feed_changed=datetime.now(UTC))
-    revision: int = row.values_list("feed", flat=True).get()
-    transaction.on_commit(partial(spread, network, revision - 1))
-    return revision
+    statement = (
+        "UPDATE networks_network SET feed = feed + 1, feed_changed = %s WHERE id = %s RETURNING id, feed"
+    )
+    now = connection.ops.adapt_datetimefield_value(datetime.now(UTC))
+    (row,) = Network.objects.raw(statement, [now, network])
+    transaction.on_commit(partial(spread, network, row.feed - 1))
+    return int(row.feed)

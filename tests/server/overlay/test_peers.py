@@ -140,6 +140,8 @@ def test_the_resync_sends_a_lost_last_change_again(fleet: Fleet, hosts: list[Hos
     for host in hosts:
         fleet.report(host, feeds={network.pk: 1 if host.name == "node1" else 2})
     fleet.sent.clear()
+    changed = Network.objects.get(pk=network.pk).feed_changed
+    assert changed is not None and abs(datetime.now(UTC) - changed) < timedelta(seconds=10)
     tasks.resync()
     assert fleet.peers_sent(hosts[0]) == []  # It may be on its way still.
     Network.objects.filter(pk=network.pk).update(feed_changed=datetime.now(UTC) - timedelta(minutes=1))
