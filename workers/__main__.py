@@ -113,7 +113,7 @@ def _wanted(file: Path) -> Objects:
         state = msgspec.json.decode(file.read_bytes(), type=HostState)
     except msgspec.DecodeError as error:
         raise click.ClickException(f"{file} is not a state file: {error}") from error
-    desired = Desired([*state.networks, *state.containers, *state.endpoints])
+    desired = Desired([*state.networks, *state.containers, *state.endpoints, *state.peers])
     surroundings = Surroundings(resolv_conf=read_resolv_conf())
     wanted: Objects = {}
     for owner in desired.owners():

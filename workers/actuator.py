@@ -10,7 +10,7 @@ from workers.dns.client import NameService, NameServiceError
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
 from workers.planning.diff import Operation
-from workers.planning.objects import Element, Key, Name, Objects, Port, Process, Sandbox
+from workers.planning.objects import Element, Key, Name, Objects, Port, Process, Remote, Sandbox
 from workers.runtimes.client import Supervisor, SupervisorError
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ class Actuator:
             batch = list(group)
             if kind == "element":
                 results.update(self._apply_elements(batch))
+            elif kind == "remote":
+                results.update(self._apply_remotes(batch))
             elif kind == "name":
                 results.update(self._apply_names(batch))
             elif kind == "port" and len(batch) > 1 and all(op.verb == "remove" for op in batch):
@@ -141,6 +143,18 @@ class Actuator:
         except KernelError as error:
             return {operation.key: _explain(operation, error) for operation in batch}
         return {operation.key: "" for operation in batch}
+
+    def _apply_remotes(self, batch: list[Operation]) -> Results:
+        """A network that is new here brings as many as it has endpoints elsewhere."""
+        if any(op.verb == "change" for op in batch):
+            return {op.key: self._apply_one(op) for op in batch}
+        add = [op.after for op in batch if isinstance(op.after, Remote)]
+        remove = [op.before for op in batch if op.after is None and isinstance(op.before, Remote)]
+        results: Results = {operation.key: "" for operation in batch}
+        try:
+            return results | self._kernel.apply_remotes(add, remove)
+        except KernelError as error:
+            return {operation.key: _explain(operation, error) for operation in batch}
 
     def _apply_elements(self, batch: list[Operation]) -> Results:
         add = [op.after for op in batch if isinstance(op.after, Element)]

@@ -4,6 +4,7 @@ The one rule for server (shows it) and host (builds it): gateway priority, then 
 """
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
 
 from workers.contract.state import Endpoint, Network
 
@@ -20,6 +21,11 @@ def gateway_of(endpoint: Endpoint, network: Network, family: int) -> str | None:
     if network.internal or address is None:
         return None
     for subnet in network.subnets:
-        if subnet.gateway and (":" in subnet.cidr) == (family == 6):
+        # An overlay may have several subnets of a family.
+        if (
+            subnet.gateway
+            and (":" in subnet.cidr) == (family == 6)
+            and ip_address(address) in ip_network(subnet.cidr)
+        ):
             return subnet.gateway
     return None

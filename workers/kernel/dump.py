@@ -35,6 +35,11 @@ _MAIN_TABLE = 254
 _UNICAST = 1
 _NUD_PERMANENT = 0x80
 _NF_CALL_IPTABLES = 36
+_BRPORT_LEARNING = 8
+_VXLAN_ID, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PROXY, _VXLAN_PORT, _VXLAN_LOCAL6 = 1, 4, 7, 11, 15, 17
+_VXLAN_UDP = 4789
+_NTF_SELF = 0x02
+_NDA_DST, _NDA_LLADDR, _NDA_IFINDEX, _NDA_MASTER = 1, 2, 8, 9
 _OPERATIONAL = 6
 _TRIES = 5
 _LINK_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _U32.pack(_SKIP_STATS)
@@ -57,6 +62,8 @@ class LinkRow(NamedTuple):
     """A bridge that shows its frames to the firewall."""
     operational: bool
     """Operational state UP."""
+    vxlan: tuple[int, str] | None = None
+    """(VNI, local address) of a VXLAN device as ours are: it answers ARP by itself, neither it nor its port learns."""
 
 
 class AddressRow(NamedTuple):
@@ -85,6 +92,16 @@ class NeighbourRow(NamedTuple):
     mac: str
 
 
+class ForwardingRow(NamedTuple):
+    """A MAC address behind a tunnel: of the VXLAN device, or of its bridge."""
+
+    ifindex: int
+    """Of the VXLAN device."""
+    mac: str
+    vtep: str
+    """The far end; empty in an entry of the bridge."""
+
+
 def _attributes(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """(type, start, end) of each attribute's payload."""
     unpack = _ATTRIBUTE.unpack_from
@@ -108,15 +125,36 @@ def _host(data: bytes) -> str:
     return str(IPv6Address(data)) if "." in text else text
 
 
-def _link_kind(data: bytes, start: int, end: int) -> tuple[str, bool]:
-    kind, filtered = "", False
-    for attribute, first, last in _attributes(data, start, end):
-        if attribute == 1:
-            kind = _text(data, first, last)
-        elif attribute == 2 and kind == "bridge":
-            options = _attributes(data, first, last)
-            filtered = any(option == _NF_CALL_IPTABLES and data[at] != 0 for option, at, _ in options)
-    return kind, filtered
+class _Info(NamedTuple):
+    """What IFLA_LINKINFO says of a link."""
+
+    kind: str = ""
+    filtered: bool = False
+    vxlan: tuple[int, str] | None = None
+
+
+def _link_info(data: bytes, start: int, end: int) -> _Info:
+    found = {kind: (first, last) for kind, first, last in _attributes(data, start, end)}
+    kind = _text(data, *found[1]) if 1 in found else ""
+    if 2 not in found:
+        return _Info(kind)
+    if kind == "bridge":
+        options = _attributes(data, *found[2])
+        return _Info(kind, any(option == _NF_CALL_IPTABLES and data[at] != 0 for option, at, _ in options))
+    if kind == "vxlan":
+        port = {option: data[at] for option, at, _ in _attributes(data, *found[5])} if 5 in found else {}
+        return _Info(kind, vxlan=_vxlan(data, *found[2]) if not port.get(_BRPORT_LEARNING) else None)
+    return _Info(kind)
+
+
+def _vxlan(data: bytes, start: int, end: int) -> tuple[int, str] | None:
+    found = {kind: data[first:last] for kind, first, last in _attributes(data, start, end)}
+    local = found.get(_VXLAN_LOCAL, found.get(_VXLAN_LOCAL6))
+    port = int.from_bytes(found.get(_VXLAN_PORT, b""), "big")
+    learning, proxy = (any(found.get(kind, b"")) for kind in (_VXLAN_LEARNING, _VXLAN_PROXY))
+    if local is None or learning or not proxy or port != _VXLAN_UDP:
+        return None
+    return _U32.unpack(found[_VXLAN_ID])[0], _host(local)
 
 
 def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
@@ -125,7 +163,7 @@ def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
     def number(attribute: int) -> int:
         return int(_U32.unpack_from(data, found[attribute][0])[0]) if attribute in found else 0
 
-    kind, filtered = _link_kind(data, *found[18]) if 18 in found else ("", False)
+    info = _link_info(data, *found[18]) if 18 in found else _Info()
     return LinkRow(
         ifindex=_LINK.unpack_from(data, position)[2],
         name=_text(data, *found[3]),
@@ -135,9 +173,10 @@ def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
         peer=number(5),
         alias=_text(data, *found[20]) if 20 in found else "",
         group=number(27),
-        kind=kind,
-        filtered=filtered,
+        kind=info.kind,
+        filtered=info.filtered,
         operational=data[found[16][0]] == _OPERATIONAL if 16 in found else False,
+        vxlan=info.vxlan,
     )
 
 
@@ -166,9 +205,21 @@ def _parse_neighbour(data: bytes, position: int, end: int) -> NeighbourRow | Non
     if not state & _NUD_PERMANENT:
         return None
     found = {kind: data[start:stop] for kind, start, stop in _attributes(data, position + 12, end)}
-    if 1 not in found or 2 not in found:
+    if _NDA_DST not in found or _NDA_LLADDR not in found:
         return None
-    return NeighbourRow(index, _host(found[1]), found[2].hex(":"))
+    return NeighbourRow(index, _host(found[_NDA_DST]), found[_NDA_LLADDR].hex(":"))
+
+
+def _parse_forwarding(data: bytes, position: int, end: int) -> ForwardingRow | None:
+    family, index, state, flags, _ = _NEIGHBOUR.unpack_from(data, position)
+    found = {kind: data[start:stop] for kind, start, stop in _attributes(data, position + 12, end)}
+    if family != socket.AF_BRIDGE or _NDA_LLADDR not in found:
+        return None
+    mac = found[_NDA_LLADDR].hex(":")
+    if flags & _NTF_SELF:
+        return ForwardingRow(index, mac, _host(found[_NDA_DST])) if _NDA_DST in found else None
+    # PERMANENT in a bridge means: the port's own address.
+    return ForwardingRow(index, mac, "") if _NDA_MASTER in found and not state & _NUD_PERMANENT else None
 
 
 class Interrupted(Exception):
@@ -207,6 +258,16 @@ class Look:
 
     def neighbours(self) -> list[NeighbourRow]:
         return self._dump(_RTM_GETNEIGH, bytes(12), _RTM_NEWNEIGH, _parse_neighbour)
+
+    def forwarding(self, ifindex: int) -> list[ForwardingRow]:
+        """Of one VXLAN device that is a bridge's port: its own entries, and the bridge's for it."""
+        body = _NEIGHBOUR.pack(socket.AF_BRIDGE, ifindex, 0, 0, 0)
+        return self._dump(_RTM_GETNEIGH, body, _RTM_NEWNEIGH, _parse_forwarding)
+
+    def neighbours_on(self, ifindex: int) -> list[NeighbourRow]:
+        """Of one device."""
+        body = _NEIGHBOUR.pack(0, 0, 0, 0, 0) + _ATTRIBUTE.pack(8, _NDA_IFINDEX) + _U32.pack(ifindex)
+        return self._dump(_RTM_GETNEIGH, body, _RTM_NEWNEIGH, _parse_neighbour)
 
     def link(self, name: str) -> LinkRow | None:
         """One link by its name; None: there is none."""

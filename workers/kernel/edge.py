@@ -2,19 +2,44 @@
 
 from collections.abc import Iterable
 
+import msgspec
 from pyroute2 import IPRoute
 
 from workers.kernel import files
 from workers.kernel.bridges import Bridges
 from workers.kernel.dump import Look
 from workers.kernel.errors import KernelError, explained
-from workers.kernel.markers import BRIDGE_GROUP, LEAVING_GROUP, PORT_GROUP, read_bridge, read_port
+from workers.kernel.macvlans import Macvlans
+from workers.kernel.markers import (
+    BRIDGE_GROUP,
+    LEAVING_GROUP,
+    PORT_GROUP,
+    TUNNEL_GROUP,
+    read_bridge,
+    read_port,
+    read_tunnel,
+)
 from workers.kernel.namespaces import Namespaces
 from workers.kernel.nftables import Ruleset
 from workers.kernel.observation import observe
 from workers.kernel.ports import Ports
+from workers.kernel.remotes import Remotes, describe_failure
 from workers.kernel.routes import foreign_routes, set_routes
-from workers.planning.objects import Bridge, Element, Files, KernelObject, Objects, Port, Routes, Sandbox
+from workers.kernel.tunnels import Tunnels
+from workers.planning.objects import (
+    Bridge,
+    Element,
+    Files,
+    KernelObject,
+    Key,
+    Macvlan,
+    Objects,
+    Port,
+    Remote,
+    Routes,
+    Sandbox,
+    Tunnel,
+)
 
 __all__ = ["Kernel", "KernelError"]
 
@@ -31,12 +56,17 @@ class Kernel:
             self._look = Look()
             self._route = IPRoute()
             self._ports = Ports(self._route, self._look, self._namespaces)
+            self._macvlans = Macvlans(self._route, self._look, self._namespaces)
+            self._remotes = Remotes(self._look)
         self._bridges = Bridges(self._route, self._look)
+        self._tunnels = Tunnels(self._route, self._look)
         self._ruleset = Ruleset()
 
     def close(self) -> None:
         self._ruleset.close()
         self._ports.close()
+        self._macvlans.close()
+        self._remotes.close()
         self._route.close()
         self._look.close()
         self._namespaces.close()
@@ -55,6 +85,12 @@ class Kernel:
                 self._ruleset.apply([wanted], [])
             case Bridge():
                 self._bridges.build(wanted)
+            case Tunnel():
+                self._tunnels.build(wanted)
+            case Remote():
+                self._apply_remote([wanted], [])
+            case Macvlan():
+                self._macvlans.create(wanted)
             case Sandbox():
                 self._namespaces.create(wanted)
             case Files():
@@ -71,6 +107,10 @@ class Kernel:
         match found, wanted:
             case Bridge(), Bridge() if found.device == wanted.device:
                 self._bridges.build(wanted)
+            case Tunnel(), Tunnel():
+                self._tunnels.build(wanted)
+            case Remote(), Remote() if found.tunnel == wanted.tunnel and found.mac == wanted.mac:
+                self._apply_remote([wanted], [_stale(found, wanted)])
             case Sandbox(), Sandbox() if found.incarnation == wanted.incarnation:
                 self._rename(found, wanted)
             case (Files(), Files()) | (Routes(), Routes()):
@@ -88,6 +128,12 @@ class Kernel:
                 self._ruleset.apply([], [found])
             case Bridge():
                 self._bridges.remove(found)
+            case Tunnel():
+                self._tunnels.remove(found)
+            case Remote():
+                self._apply_remote([], [found])
+            case Macvlan():
+                self._macvlans.remove(found)
             case Sandbox():
                 self._namespaces.remove(found)
                 files.remove(found.container, found.name)
@@ -119,6 +165,15 @@ class Kernel:
         """Change the firewall's sets in one transaction."""
         self._ruleset.apply(list(add), list(remove))
 
+    def apply_remotes(self, add: Iterable[Remote], remove: Iterable[Remote]) -> dict[Key, str]:
+        """Make and drop many entries behind tunnels at once; why one failed, by its key."""
+        failures = self._remotes.apply(list(add), list(remove))
+        return {remote.key: describe_failure(remote, number) for remote, number in failures.items()}
+
+    def _apply_remote(self, add: list[Remote], remove: list[Remote]) -> None:
+        for message in self.apply_remotes(add, remove).values():
+            raise KernelError(message)
+
     def ensure_table(self) -> None:
         """Our firewall table is there, whole, with this version's text; its elements stay."""
         self._ruleset.ensure()
@@ -133,7 +188,7 @@ class Kernel:
         """Remove everything of ours, found by its marker; what was removed, one line each."""
         removed = []
         with explained("What is netadmin's cannot be removed"):
-            for group in (LEAVING_GROUP, PORT_GROUP, BRIDGE_GROUP):
+            for group in (LEAVING_GROUP, PORT_GROUP, TUNNEL_GROUP, BRIDGE_GROUP):
                 links = [link for link in self._look.links() if link.group == group]
                 if links:
                     self._route.link("del", group=group)
@@ -150,7 +205,17 @@ class Kernel:
 
 
 def _is_ours(alias: str) -> bool:
-    return read_bridge(alias) is not None or read_port(alias) is not None
+    return any(read(alias) is not None for read in (read_bridge, read_port, read_tunnel))
+
+
+def _stale(found: Remote, wanted: Remote) -> Remote:
+    """What of the found entry is not replaced by the wanted one: its other addresses, or all of it where it goes
+    to more than one place."""
+    if not found.vtep:
+        return found
+    return msgspec.structs.replace(
+        found, addresses=tuple(sorted(set(found.addresses) - set(wanted.addresses)))
+    )
 
 
 def _differ_in_names_only(found: Port, wanted: Port) -> bool:

@@ -10,11 +10,13 @@ PORT_GROUP = 0x6E61646D
 BRIDGE_GROUP = PORT_GROUP + 1
 LEAVING_GROUP = PORT_GROUP + 2
 """Ports on their way out are gathered here: the kernel waits once for a group instead of once for each."""
+TUNNEL_GROUP = PORT_GROUP + 3
 
 _BRIDGE = re.compile(r"netadmin bridge (\S+)\Z")
+_TUNNEL = re.compile(r"netadmin tunnel (\S+)\Z")
 _PORT = re.compile(r"netadmin port (\S+) (\S+)\Z")
 _SANDBOX = re.compile(r"netadmin sandbox (\S+) (\d+)\Z")
-_IDENTITY = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
+_IDENTITY = re.compile(r"[A-Za-z0-9_.:-]{1,80}\Z")
 _DEVICE = re.compile(r"[A-Za-z0-9_.-]{1,15}\Z")
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}\Z")
 # These are no devices under /proc/sys/net/*/conf, they are all of them.
@@ -23,7 +25,7 @@ _RESERVED_DEVICES = frozenset({".", "..", "all", "default"})
 
 def _identity(value: str) -> str:
     if not _IDENTITY.match(value):
-        raise KernelError(f"The id {value!r} is not usable: at most 64 letters, digits and _.:- are.")
+        raise KernelError(f"The id {value!r} is not usable: at most 80 letters, digits and _.:- are.")
     return value
 
 
@@ -42,6 +44,16 @@ def sandbox_alias(container: str, incarnation: int) -> str:
 def read_bridge(alias: str) -> str | None:
     """The network id of a bridge of ours."""
     match = _BRIDGE.match(alias)
+    return match.group(1) if match else None
+
+
+def tunnel_alias(segment: str) -> str:
+    return f"netadmin tunnel {_identity(segment)}"
+
+
+def read_tunnel(alias: str) -> str | None:
+    """The segment (`<network id>:<vni>`) of a tunnel of ours."""
+    match = _TUNNEL.match(alias)
     return match.group(1) if match else None
 
 

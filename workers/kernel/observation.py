@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 from workers.kernel import files
 from workers.kernel.addresses import is_own_link_local
 from workers.kernel.dump import AddressRow, LinkRow, Look, NeighbourRow
-from workers.kernel.markers import read_bridge, read_port, read_sandbox
+from workers.kernel.markers import read_bridge, read_port, read_sandbox, read_tunnel
 from workers.kernel.namespaces import Namespaces
-from workers.kernel.routes import default_route
-from workers.planning.objects import Bridge, KernelObject, Objects, Port, Routes, Sandbox
+from workers.kernel.routes import default_route, other_routes
+from workers.planning.objects import (
+    Bridge,
+    KernelObject,
+    Macvlan,
+    Objects,
+    Port,
+    Remote,
+    Routes,
+    Sandbox,
+    Tunnel,
+)
 
 
 @dataclass
@@ -54,6 +64,11 @@ def observe(look: Look, namespaces: Namespaces) -> Objects:
         port = read_port(link.alias)
         if port is not None:
             found.add(_port(port, link, links, sandboxes.get(port[1])))
+        segment = read_tunnel(link.alias)
+        if segment is not None:
+            _add_tunnel(found, look, segment, link, links)
+    for inside in sandboxes.values():
+        _add_macvlans(found, inside, links)
     _add_files(found, sandboxes)
     return found.objects
 
@@ -66,6 +81,54 @@ def _add_files(found: _Found, sandboxes: dict[str, _Inside]) -> None:
         content = files.read(container, name)
         if content is not None:
             found.add(content)
+
+
+def _add_tunnel(found: _Found, look: Look, segment: str, link: LinkRow, links: dict[int, LinkRow]) -> None:
+    """The tunnel, and who is behind it by entries of three kinds: what is not in all of them equals nothing wanted."""
+    bridge = links[link.master].name if link.master in links else ""
+    vni, local = link.vxlan or (0, "")
+    found.add(Tunnel(segment=segment, device=link.name, bridge=bridge, vni=vni, local=local, mtu=link.mtu))
+    far: dict[str, list[str]] = {}
+    bridged: set[str] = set()
+    for row in look.forwarding(link.ifindex):
+        if row.vtep:
+            far.setdefault(row.mac, []).append(row.vtep)
+        else:
+            bridged.add(row.mac)
+    known: dict[str, list[str]] = {}
+    for neighbour in look.neighbours_on(link.ifindex):
+        known.setdefault(neighbour.mac, []).append(neighbour.address)
+    for mac in {*far, *bridged, *known}:
+        ends = far.get(mac, [])
+        found.add(
+            Remote(
+                bridge=bridge,
+                tunnel=link.name,
+                mac=mac,
+                vtep=ends[0] if len(ends) == 1 and mac in bridged else "",
+                addresses=tuple(sorted(known.get(mac, ()))),
+            )
+        )
+
+
+def _add_macvlans(found: _Found, inside: _Inside, links: dict[int, LinkRow]) -> None:
+    for link in inside.links.values():
+        marker = read_port(link.alias)
+        if link.kind != "macvlan" or marker is None:
+            continue
+        parent = links.get(link.peer)
+        found.add(
+            Macvlan(
+                endpoint=marker[0],
+                container=marker[1],
+                sandbox=inside.sandbox.name,
+                parent=parent.name if parent else "",
+                interface=link.name,
+                mac=link.mac,
+                mtu=0 if parent and parent.mtu == link.mtu else link.mtu,
+                addresses=tuple(sorted(inside.addresses[link.ifindex])),
+            )
+        )
 
 
 def _by_device(rows: list[AddressRow]) -> defaultdict[int, list[str]]:
@@ -102,7 +165,10 @@ def _look_inside(namespaces: Namespaces, name: str) -> _Inside | None:
     sandbox = Sandbox(container=marker[0], name=name, incarnation=marker[1])
     ipv4 = default_route(rows, names, socket.AF_INET)
     ipv6 = default_route(rows, names, socket.AF_INET6)
-    routes = Routes(container=marker[0], sandbox=name, ipv4=ipv4, ipv6=ipv6) if ipv4 or ipv6 else None
+    others = other_routes(rows, names)
+    routes = None
+    if ipv4 or ipv6 or others:
+        routes = Routes(container=marker[0], sandbox=name, ipv4=ipv4, ipv6=ipv6, others=others)
     return _Inside(sandbox, links, held, known, routes)
 
 

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from pyroute2 import IPRoute
 
-from workers.kernel.addresses import tolerate
+from workers.kernel.addresses import family_of, tolerate
 from workers.kernel.dump import Look, RouteRow
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.namespaces import Namespaces
@@ -24,7 +24,7 @@ def default_route(rows: Collection[RouteRow], names: dict[int, str], family: int
 
 
 def set_routes(namespaces: Namespaces, wanted: Routes) -> None:
-    """Make the sandbox's default routes what is wanted, in each family one or none."""
+    """Make the sandbox's routes what is wanted: in each family one default or none, and those to other segments."""
     with (
         namespaces.opened_sandbox(wanted.sandbox, wanted.container) as sandbox,
         explained(f"The default route of {wanted.sandbox} cannot be set"),
@@ -34,6 +34,7 @@ def set_routes(namespaces: Namespaces, wanted: Routes) -> None:
     ):
         _set_family(inside, look, socket.AF_INET, wanted.ipv4)
         _set_family(inside, look, socket.AF_INET6, wanted.ipv6)
+        _set_others(inside, look, wanted)
 
 
 def _set_family(inside: IPRoute, look: Look, family: int, wanted: tuple[str, str] | None) -> None:
@@ -51,10 +52,30 @@ def _set_family(inside: IPRoute, look: Look, family: int, wanted: tuple[str, str
             _delete(inside, row)
 
 
+def other_routes(rows: Collection[RouteRow], names: dict[int, str]) -> tuple[tuple[str, str, str], ...]:
+    """(CIDR, gateway, interface) of the routes over a gateway to something else than everywhere."""
+    found = [row for row in rows if row.destination and row.gateway]
+    return tuple(sorted((row.destination, row.gateway, names.get(row.ifindex, "")) for row in found))
+
+
+def _set_others(inside: IPRoute, look: Look, wanted: Routes) -> None:
+    indexes: dict[str, int] = {}
+    for cidr, gateway, interface in wanted.others:
+        link = look.link(interface)
+        if link is None:
+            raise KernelError(f"A route cannot be set: the namespace has no interface {interface}.")
+        indexes[interface] = link.ifindex
+        inside.route("replace", family=family_of(cidr), dst=cidr, gateway=gateway, oif=link.ifindex)
+    kept = {(cidr, gateway, indexes[interface]) for cidr, gateway, interface in wanted.others}
+    for row in look.routes():
+        if row.destination and row.gateway and (row.destination, row.gateway, row.ifindex) not in kept:
+            _delete(inside, row)
+
+
 def _delete(inside: IPRoute, row: RouteRow) -> None:
     gateway = {"gateway": row.gateway} if row.gateway else {}
     wanted = {"family": row.family, "oif": row.ifindex, "priority": row.metric, **gateway}
-    tolerate(errno.ESRCH, lambda: inside.route("del", dst="default", **wanted))
+    tolerate(errno.ESRCH, lambda: inside.route("del", dst=row.destination or "default", **wanted))
 
 
 def foreign_routes(look: Look, ours: Collection[int]) -> tuple[str, ...]:

@@ -3,19 +3,21 @@
 from collections.abc import Iterable, Iterator
 
 from workers.contract.routing import prefer
-from workers.contract.state import Container, Endpoint, Kind, Network, Row, Spec
+from workers.contract.state import Container, Endpoint, Kind, Network, Peer, Row, Spec
 
 Owner = tuple[Kind, str]
 """The row that a kernel object is made for."""
 
 
 class Desired:
-    """Networks, containers and endpoints by id; endpoints also by container and by network."""
+    """Networks, containers, endpoints and peers by id; endpoints also by container and by network, peers by network."""
 
     def __init__(self, specs: Iterable[Spec] = ()) -> None:
         self.networks: dict[str, Network] = {}
         self.containers: dict[str, Container] = {}
         self.endpoints: dict[str, Endpoint] = {}
+        self.peers: dict[str, Peer] = {}
+        self._peers_of: dict[str, set[str]] = {}
         self._by_container: dict[str, set[str]] = {}
         self._by_network: dict[str, set[str]] = {}
         self._by_link_target: dict[str, set[str]] = {}
@@ -28,6 +30,9 @@ class Desired:
             self.networks.pop(row.id, None)
         elif row.kind == "container":
             self.containers.pop(row.id, None)
+        elif row.kind == "peer":
+            if (peer := self.peers.pop(row.id, None)) is not None:
+                self._peers_of[peer.network].discard(row.id)
         elif (old := self.endpoints.pop(row.id, None)) is not None:
             self._by_container[old.container].discard(row.id)
             self._by_network[old.network].discard(row.id)
@@ -41,6 +46,9 @@ class Desired:
             self.networks[spec.id] = spec
         elif isinstance(spec, Container):
             self.containers[spec.id] = spec
+        elif isinstance(spec, Peer):
+            self.peers[spec.id] = spec
+            self._peers_of.setdefault(spec.network, set()).add(spec.id)
         else:
             self.endpoints[spec.id] = spec
             self._by_container.setdefault(spec.container, set()).add(spec.id)
@@ -52,6 +60,7 @@ class Desired:
         yield from (("network", id) for id in self.networks)
         yield from (("container", id) for id in self.containers)
         yield from (("endpoint", id) for id in self.endpoints)
+        yield from (("peer", id) for id in self.peers)
 
     def endpoints_of(self, container: str) -> list[Endpoint]:
         """Endpoints of the container whose network is known, in the order in which networks are preferred."""
@@ -91,10 +100,11 @@ class Desired:
         if kind == "network":
             for endpoint_id in self.endpoint_ids_on(id):
                 owners |= {("endpoint", endpoint_id), ("container", self.endpoints[endpoint_id].container)}
+            owners |= {("peer", peer_id) for peer_id in self._peers_of.get(id, ())}
         elif kind == "container":
             owners |= {("endpoint", endpoint_id) for endpoint_id in self._by_container.get(id, ())}
             owners |= self._legacy_linkers(id)
-        elif (endpoint := self.endpoints.get(id)) is not None:
+        elif kind == "endpoint" and (endpoint := self.endpoints.get(id)) is not None:
             owners.add(("container", endpoint.container))
             owners |= self._legacy_linkers(endpoint.container)
         return owners

@@ -12,17 +12,33 @@ from workers.planning.objects import (
     Files,
     KernelObject,
     Key,
+    Macvlan,
     Name,
     Objects,
     Port,
     Process,
+    Remote,
     Routes,
     Sandbox,
+    Tunnel,
 )
 
 # Filters stand before traffic can flow and go after it; names answer once what they name can be reached.
-RANK = ("element", "bridge", "sandbox", "files", "port", "routes", "name", "process")
-IN_SANDBOX = (Files, Port, Routes)
+# An address that is asked for before its way is known is asked for again only after a second: remotes before ports.
+RANK = (
+    "element",
+    "bridge",
+    "tunnel",
+    "sandbox",
+    "files",
+    "remote",
+    "port",
+    "macvlan",
+    "routes",
+    "name",
+    "process",
+)
+IN_SANDBOX = (Files, Port, Macvlan, Routes)
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -65,12 +81,14 @@ def diff(wanted: Objects, found: Objects, keys: Iterable[Key] | None = None) -> 
 
 
 class _Fate:
-    """What becomes of found objects because of others: a sandbox takes what is in it along, a port its routes."""
+    """What becomes of found objects because of others: a sandbox takes what is in it along, an interface its routes, a
+    tunnel its remotes."""
 
     def __init__(self, wanted: Objects, found: Objects, keys: set[Key]) -> None:
         self._renamed: dict[str, str] = {}
         self._gone: set[str] = set()
         self._unplugged: set[tuple[str, str]] = set()
+        self._closed: set[str] = set()
         for key in keys:
             want, have = wanted.get(key), found.get(key)
             if isinstance(have, Sandbox):
@@ -80,8 +98,10 @@ class _Fate:
                     self._renamed[have.container] = want.name
         for key in keys:
             want, have = wanted.get(key), found.get(key)
-            if isinstance(have, Port) and self.of(have, want) is None:
+            if isinstance(have, Port | Macvlan) and self.of(have, want) is None:
                 self._unplugged.add((have.container, have.interface))
+            if isinstance(have, Tunnel) and self.of(have, want) is None:
+                self._closed.add(have.device)
 
     def of(self, have: KernelObject, want: KernelObject | None) -> KernelObject | None:
         """What is left of `have` to be changed into `want`; None: it is removed, or gone along."""
@@ -94,13 +114,17 @@ class _Fate:
                 have = msgspec.structs.replace(have, sandbox=self._renamed[have.container])
         if isinstance(have, Routes):
             return self._still_there(have)
+        if isinstance(have, Remote) and have.tunnel in self._closed:
+            return None
         if isinstance(have, Name) and isinstance(have.entry, View) and have.entry.container in self._gone:
             # The name service listens in the namespace that goes.
             return None
         return None if _is_rebuilt(want, have) else have
 
     def goes_along(self, have: KernelObject) -> bool:
-        """Default routes need no removal of their own when their sandbox or their interface goes."""
+        """Routes need no removal of their own when their sandbox or interface goes, nor remotes when the tunnel is."""
+        if isinstance(have, Remote):
+            return have.tunnel in self._closed
         if not isinstance(have, Routes):
             return False
         return have.container in self._gone or self._still_there(have) is None
@@ -111,9 +135,10 @@ class _Fate:
             for family, route in (("ipv4", have.ipv4), ("ipv6", have.ipv6))
             if route is not None and (have.container, route[1]) not in self._unplugged
         }
-        if not families:
+        others = tuple(route for route in have.others if (have.container, route[2]) not in self._unplugged)
+        if not families and not others:
             return None
-        return Routes(container=have.container, sandbox=have.sandbox, **families)
+        return Routes(container=have.container, sandbox=have.sandbox, others=others, **families)
 
 
 def _is_rebuilt(want: KernelObject, have: KernelObject) -> bool:
@@ -122,6 +147,10 @@ def _is_rebuilt(want: KernelObject, have: KernelObject) -> bool:
         return want.incarnation != have.incarnation
     if isinstance(want, Bridge) and isinstance(have, Bridge):
         return want.device != have.device
+    if isinstance(want, Tunnel) and isinstance(have, Tunnel):
+        return want != msgspec.structs.replace(have, mtu=want.mtu)
+    if isinstance(want, Macvlan):
+        return want != have
     if isinstance(want, Port) and isinstance(have, Port):
         return want != msgspec.structs.replace(have, gateways=want.gateways)
     return False
@@ -134,7 +163,7 @@ def _differs(want: KernelObject, have: KernelObject) -> bool:
 
 def _interface(operation: Operation) -> tuple[int, str]:
     """eth2 is made before eth10, so that their kernel indexes ascend too."""
-    name = operation.after.interface if isinstance(operation.after, Port) else ""
+    name = operation.after.interface if isinstance(operation.after, Port | Macvlan) else ""
     return len(name), name
 
 

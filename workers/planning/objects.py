@@ -28,6 +28,7 @@ class Element(Struct, frozen=True, kw_only=True):
 class Bridge(Struct, frozen=True, kw_only=True):
     kind: ClassVar[str] = "bridge"
     network: str
+    """Its id; for a segment of an overlay with the VNI behind it, `<id>:<vni>`."""
     device: str
     mac: str
     mtu: int
@@ -39,6 +40,44 @@ class Bridge(Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> Key:
         return (self.kind, self.network)
+
+
+class Tunnel(Struct, frozen=True, kw_only=True):
+    """The VXLAN device of a segment: a port of its bridge, without learning and without a place to flood to."""
+
+    kind: ClassVar[str] = "tunnel"
+    segment: str
+    """`<network id>:<vni>`."""
+    device: str
+    bridge: str
+    """Device name of the bridge."""
+    vni: int
+    local: str
+    """The host's own end: its advertise address."""
+    mtu: int
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.segment)
+
+
+class Remote(Struct, frozen=True, kw_only=True):
+    """Who is on a segment on another host: entries of tunnel and bridge, so that nothing is asked or flooded."""
+
+    kind: ClassVar[str] = "remote"
+    bridge: str
+    tunnel: str
+    """Device names of the segment."""
+    mac: str
+    vtep: str
+    """The other host's end of the tunnel."""
+    addresses: tuple[str, ...]
+    """Without prefix length, sorted."""
+
+    @property
+    def key(self) -> Key:
+        # By what the kernel has one entry for: an endpoint that moved is the same entry with another end.
+        return (self.kind, f"{self.tunnel} {self.mac}")
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
@@ -91,14 +130,36 @@ class Port(Struct, frozen=True, kw_only=True):
         return (self.kind, self.endpoint)
 
 
+class Macvlan(Struct, frozen=True, kw_only=True):
+    """A child of a link of the host, as the sandbox's interface; it has no end on the host."""
+
+    kind: ClassVar[str] = "macvlan"
+    endpoint: str
+    container: str
+    sandbox: str
+    parent: str
+    interface: str
+    mac: str
+    mtu: int
+    """Bytes; 0: the parent's."""
+    addresses: tuple[str, ...]
+    """With prefix length, sorted."""
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.endpoint)
+
+
 class Routes(Struct, frozen=True, kw_only=True):
-    """Default routes of a sandbox: (gateway, interface) per family, None for none."""
+    """Routes of a sandbox: the default (gateway, interface) per family, None for none, and some to other subnets."""
 
     kind: ClassVar[str] = "routes"
     container: str
     sandbox: str
     ipv4: tuple[str, str] | None = None
     ipv6: tuple[str, str] | None = None
+    others: tuple[tuple[str, str, str], ...] = ()
+    """(CIDR, gateway, interface), sorted: the other segments of an overlay, by its own gateway."""
 
     @property
     def key(self) -> Key:
@@ -136,5 +197,5 @@ class Name(Struct, frozen=True, kw_only=True):
         return (self.kind, f"view {self.entry.container}")
 
 
-KernelObject = Element | Bridge | Sandbox | Files | Port | Routes | Process | Name
+KernelObject = Element | Bridge | Tunnel | Remote | Sandbox | Files | Port | Macvlan | Routes | Process | Name
 Objects = dict[Key, KernelObject]

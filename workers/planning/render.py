@@ -1,11 +1,12 @@
 """Desired rows to kernel objects: what each network, container and endpoint means on a host. Pure."""
 
 import ipaddress
+import itertools
 from collections.abc import Iterable, Mapping
 
 from workers.contract.names import Attachment, Holder, View
 from workers.contract.routing import gateway_of
-from workers.contract.state import Container, Endpoint, Network, Struct
+from workers.contract.state import Container, Endpoint, Network, Peer, Segment, Struct, Subnet
 from workers.planning import etc
 from workers.planning.desired import Desired, Owner
 from workers.planning.objects import (
@@ -13,12 +14,15 @@ from workers.planning.objects import (
     Element,
     Files,
     KernelObject,
+    Macvlan,
     Name,
     Objects,
     Port,
     Process,
+    Remote,
     Routes,
     Sandbox,
+    Tunnel,
 )
 
 MTU = 1500
@@ -27,6 +31,8 @@ MTU = 1500
 class Surroundings(Struct, frozen=True, kw_only=True):
     """What rendering must know besides the rows."""
 
+    host: str = ""
+    """The host's own name: peers that are on it are its endpoints."""
     resolv_conf: str = ""
     """The host's own, for sandboxes without our name service."""
     ended: Mapping[str, int] = {}
@@ -51,6 +57,10 @@ def render(desired: Desired, owner: Owner, surroundings: Surroundings) -> Object
     elif kind == "container" and (container := desired.containers.get(id)) is not None:
         if runs(container, surroundings):
             objects = _container(desired, container, surroundings)
+    elif kind == "peer" and (peer := desired.peers.get(id)) is not None:
+        network = desired.networks.get(peer.network)
+        if network is not None and peer.host != surroundings.host:
+            objects = _peer(peer, network)
     elif kind == "endpoint" and (endpoint := desired.endpoints.get(id)) is not None:
         container = desired.containers.get(endpoint.container)
         network = desired.networks.get(endpoint.network)
@@ -59,38 +69,93 @@ def render(desired: Desired, owner: Owner, surroundings: Surroundings) -> Object
     return {item.key: item for item in objects}
 
 
-def bridge_mac(network: Network) -> str:
-    """The bridge's MAC: from its IPv4 gateway, so that it is known before the bridge is made."""
-    for subnet in network.subnets:
+def bridge_mac(id: str, subnets: Iterable[Subnet]) -> str:
+    """The bridge's MAC: from its IPv4 gateway, so that it is known before the bridge is made, and the same on every
+    host of an overlay."""
+    for subnet in subnets:
         if subnet.gateway and ":" not in subnet.cidr:
             packed = ipaddress.ip_address(subnet.gateway).packed
             return ":".join(f"{octet:02x}" for octet in (0x02, 0x42, *packed))
-    digits = network.id[:10].ljust(10, "0")
+    digits = id[:10].ljust(10, "0")
     return "02:" + ":".join(digits[i : i + 2] for i in range(0, 10, 2))
 
 
 def _network(network: Network) -> Iterable[KernelObject]:
-    if network.driver != "bridge":
-        return
-    quoted = f'"{network.device}"'
+    if network.driver == "overlay":
+        for segment in network.segments:
+            yield from _bridge(network, f"{network.id}:{segment.vni}", segment.bridge, segment.subnets)
+            yield Tunnel(
+                segment=f"{network.id}:{segment.vni}",
+                device=segment.tunnel,
+                bridge=segment.bridge,
+                vni=segment.vni,
+                local=network.advertise,
+                mtu=network.mtu,
+            )
+        for one, other in itertools.permutations(network.segments, 2):
+            yield Element(set="same", value=f'"{one.bridge}" . "{other.bridge}"')
+    elif network.driver == "bridge":
+        yield from _bridge(network, network.id, network.device, network.subnets)
+
+
+def _bridge(
+    network: Network, identity: str, device: str, subnets: tuple[Subnet, ...]
+) -> Iterable[KernelObject]:
+    quoted = f'"{device}"'
     yield Element(set="bridges", value=quoted)
     if network.icc:
         yield Element(set="same", value=f"{quoted} . {quoted}")
     if network.internal:
         yield Element(set="internal", value=quoted)
     elif network.masquerade:
-        for subnet in network.subnets:
+        for subnet in subnets:
             yield Element(set="masquerade6" if ":" in subnet.cidr else "masquerade4", value=subnet.cidr)
     yield Bridge(
-        network=network.id,
-        device=network.device,
-        mac=bridge_mac(network),
+        network=identity,
+        device=device,
+        mac=bridge_mac(network.id, subnets),
         mtu=network.mtu or MTU,
         addresses=tuple(
-            sorted(f"{subnet.gateway}/{_prefix(subnet.cidr)}" for subnet in network.subnets if subnet.gateway)
+            sorted(f"{subnet.gateway}/{_prefix(subnet.cidr)}" for subnet in subnets if subnet.gateway)
         ),
         filtered=not network.icc,
     )
+
+
+def _peer(peer: Peer, network: Network) -> Iterable[KernelObject]:
+    """Its way first: who gets its name must reach it."""
+    segment = _segment_of(network, peer.ipv4, peer.ipv6)
+    if segment is None:
+        return
+    yield Remote(
+        bridge=segment.bridge,
+        tunnel=segment.tunnel,
+        mac=peer.mac,
+        vtep=peer.tunnel,
+        addresses=tuple(sorted(address for address in (peer.ipv4, peer.ipv6) if address)),
+    )
+    if peer.names:
+        yield Name(
+            entry=Holder(
+                endpoint=peer.id,
+                container=peer.container,
+                network=network.id,
+                names=peer.names,
+                ipv4=peer.ipv4,
+                ipv6=peer.ipv6,
+                order=peer.order,
+            )
+        )
+
+
+def _segment_of(network: Network, ipv4: str | None, ipv6: str | None) -> Segment | None:
+    """The segment that contains one of the addresses."""
+    for segment in network.segments:
+        for subnet in segment.subnets:
+            address = ipv6 if ":" in subnet.cidr else ipv4
+            if address and ipaddress.ip_address(address) in ipaddress.ip_network(subnet.cidr):
+                return segment
+    return None
 
 
 def _container(desired: Desired, container: Container, surroundings: Surroundings) -> Iterable[KernelObject]:
@@ -124,25 +189,18 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
 def _endpoint(
     desired: Desired, endpoint: Endpoint, container: Container, network: Network, surroundings: Surroundings
 ) -> Iterable[KernelObject]:
-    if not endpoint.interface or network.driver != "bridge" or container.host_network:
+    if not endpoint.interface or container.host_network:
         return
-    gateways = [s.gateway for s in network.subnets if s.gateway and _of(endpoint, s.cidr)]
-    yield Port(
-        endpoint=endpoint.id,
-        container=container.id,
-        sandbox=container.name,
-        device=f"veth{endpoint.id[:7]}",
-        bridge=network.device,
-        interface=endpoint.interface,
-        mac=endpoint.mac,
-        mtu=network.mtu or MTU,
-        addresses=tuple(
-            sorted(
-                f"{_of(endpoint, s.cidr)}/{_prefix(s.cidr)}" for s in network.subnets if _of(endpoint, s.cidr)
-            )
-        ),
-        gateways=tuple(sorted((gateway, bridge_mac(network)) for gateway in gateways)),
-    )
+    if network.driver == "macvlan":
+        yield _macvlan(endpoint, container, network)
+    else:
+        device, subnets = network.device, network.subnets
+        if network.driver == "overlay":
+            segment = _segment_of(network, endpoint.ipv4, endpoint.ipv6)
+            if segment is None:
+                return
+            device, subnets = segment.bridge, segment.subnets
+        yield _port(endpoint, container, network, device, subnets)
     if endpoint.names:
         yield Name(
             entry=Holder(
@@ -163,6 +221,44 @@ def _endpoint(
                 yield Element(set="links", value=f"{device} . {other.ipv4} . {endpoint.ipv4}")
 
 
+def _port(
+    endpoint: Endpoint, container: Container, network: Network, bridge: str, subnets: tuple[Subnet, ...]
+) -> Port:
+    gateways = [s.gateway for s in subnets if s.gateway and _of(endpoint, s.cidr)]
+    return Port(
+        endpoint=endpoint.id,
+        container=container.id,
+        sandbox=container.name,
+        device=f"veth{endpoint.id[:7]}",
+        bridge=bridge,
+        interface=endpoint.interface,
+        mac=endpoint.mac,
+        mtu=network.mtu or MTU,
+        addresses=_addresses(endpoint, subnets),
+        gateways=tuple(sorted((gateway, bridge_mac(network.id, subnets)) for gateway in gateways)),
+    )
+
+
+def _macvlan(endpoint: Endpoint, container: Container, network: Network) -> Macvlan:
+    return Macvlan(
+        endpoint=endpoint.id,
+        container=container.id,
+        sandbox=container.name,
+        parent=network.device,
+        interface=endpoint.interface,
+        mac=endpoint.mac,
+        mtu=network.mtu,
+        addresses=_addresses(endpoint, network.subnets),
+    )
+
+
+def _addresses(endpoint: Endpoint, subnets: Iterable[Subnet]) -> tuple[str, ...]:
+    """With the prefix lengths of the subnets, sorted."""
+    return tuple(
+        sorted(f"{_of(endpoint, s.cidr)}/{_prefix(s.cidr)}" for s in subnets if _of(endpoint, s.cidr))
+    )
+
+
 def _routes(desired: Desired, container: Container, endpoints: list[Endpoint]) -> Iterable[Routes]:
     """Each family's default route by the first preferred endpoint that has a gateway for it; nothing without any."""
     chosen: dict[int, tuple[str, str]] = {}
@@ -171,8 +267,29 @@ def _routes(desired: Desired, container: Container, endpoints: list[Endpoint]) -
             gateway = gateway_of(endpoint, desired.networks[endpoint.network], family)
             if gateway and endpoint.interface:
                 chosen.setdefault(family, (gateway, endpoint.interface))
-    if chosen:
-        yield Routes(container=container.id, sandbox=container.name, ipv4=chosen.get(4), ipv6=chosen.get(6))
+    others = sorted(
+        route for endpoint in endpoints for route in _siblings(endpoint, desired.networks[endpoint.network])
+    )
+    if chosen or others:
+        yield Routes(
+            container=container.id,
+            sandbox=container.name,
+            ipv4=chosen.get(4),
+            ipv6=chosen.get(6),
+            others=tuple(others),
+        )
+
+
+def _siblings(endpoint: Endpoint, network: Network) -> Iterable[tuple[str, str, str]]:
+    """Routes to the other subnets of the endpoint's overlay, which its default route may not lead to."""
+    own = _segment_of(network, endpoint.ipv4, endpoint.ipv6)
+    if own is None or not endpoint.interface:
+        return
+    for segment in network.segments:
+        for subnet in segment.subnets if segment != own else ():
+            for gateway in (s.gateway for s in own.subnets if (":" in s.cidr) == (":" in subnet.cidr)):
+                if gateway and _of(endpoint, subnet.cidr):
+                    yield subnet.cidr, gateway, endpoint.interface
 
 
 def _view(desired: Desired, container: Container, served: list[Endpoint]) -> View:
@@ -185,7 +302,7 @@ def _view(desired: Desired, container: Container, served: list[Endpoint]) -> Vie
 
 
 def _has_names(network: Network) -> bool:
-    return network.driver == "bridge" and not network.default
+    return network.driver in ("bridge", "overlay", "macvlan") and not network.default
 
 
 def _legacy_links(

@@ -11,12 +11,15 @@ from workers.planning.objects import (
     Element,
     Files,
     KernelObject,
+    Macvlan,
     Name,
     Objects,
     Port,
     Process,
+    Remote,
     Routes,
     Sandbox,
+    Tunnel,
 )
 
 T = TypeVar("T", bound=KernelObject)
@@ -52,6 +55,14 @@ class StandIn:
         match item:
             case Bridge():
                 assert item.device not in {bridge.device for bridge in self._all(Bridge)}
+            case Tunnel():
+                assert item.bridge in {bridge.device for bridge in self._all(Bridge)}
+                assert item.device not in {tunnel.device for tunnel in self._all(Tunnel)}
+            case Remote():
+                assert item.tunnel in {tunnel.device for tunnel in self._all(Tunnel)}
+            case Macvlan():
+                self._sandbox(item.container, item.sandbox)
+                assert (item.container, item.interface) not in self._interfaces()
             case Sandbox():
                 assert item.name not in {sandbox.name for sandbox in self._all(Sandbox)}, "the name is taken"
             case Port():
@@ -75,13 +86,19 @@ class StandIn:
 
     def _check_routes(self, item: Routes) -> None:
         self._sandbox(item.container, item.sandbox)
-        interfaces = {port.interface for port in self._all(Port) if port.container == item.container}
+        interfaces = {interface for container, interface in self._interfaces() if container == item.container}
         assert {route[1] for route in (item.ipv4, item.ipv6) if route} <= interfaces
+        assert {route[2] for route in item.others} <= interfaces
+
+    def _interfaces(self) -> set[tuple[str, str]]:
+        return {(item.container, item.interface) for item in [*self._all(Port), *self._all(Macvlan)]}
 
     def _check_name(self, item: Name) -> None:
         entry = item.entry
         if isinstance(entry, Holder):
-            assert ("port", entry.endpoint) in self.objects
+            far = {address for remote in self._all(Remote) for address in remote.addresses}
+            near = {("port", entry.endpoint), ("macvlan", entry.endpoint)} & self.objects.keys()
+            assert near or {entry.ipv4, entry.ipv6} & far
         else:
             self._sandbox(entry.container, entry.sandbox)
 
@@ -97,6 +114,10 @@ class StandIn:
                 )
             case Bridge(), Bridge():
                 assert before.device == after.device
+            case Tunnel(), Tunnel():
+                assert replace(before, mtu=after.mtu) == after, "a tunnel is not changed in place"
+            case Remote(), Remote():
+                assert (before.tunnel, before.mac) == (after.tunnel, after.mac)
             case Routes(), Routes():
                 self._check_routes(after)
             case Files(), Files():
@@ -109,25 +130,32 @@ class StandIn:
 
     def _move(self, to: Sandbox) -> None:
         for key, item in self.objects.items():
-            if isinstance(item, Files | Port | Routes) and item.container == to.container:
+            if isinstance(item, Files | Port | Macvlan | Routes) and item.container == to.container:
                 self.objects[key] = replace(item, sandbox=to.name)
 
     def _remove(self, item: KernelObject) -> None:
         match item:
             case Bridge():
                 assert item.device not in {port.bridge for port in self._all(Port)}, "a port is on the bridge"
+                assert item.device not in {tunnel.bridge for tunnel in self._all(Tunnel)}, "a tunnel is on it"
+            case Tunnel():
+                for remote in self._all(Remote):
+                    if remote.tunnel == item.device:
+                        del self.objects[remote.key]
             case Sandbox():
-                assert item.container not in {port.container for port in self._all(Port)}, "a port is in it"
+                assert item.container not in {container for container, _ in self._interfaces()}, (
+                    "a port is in it"
+                )
                 assert ("process", item.container) not in self.objects, "a process is in it"
                 assert ("name", f"view {item.container}") not in self.objects, "names are answered in it"
                 self.objects.pop(("routes", item.container), None)
-            case Port():
+            case Port() | Macvlan():
                 self._unplug(item)
             case _:
                 pass
         del self.objects[item.key]
 
-    def _unplug(self, port: Port) -> None:
+    def _unplug(self, port: Port | Macvlan) -> None:
         """The kernel drops the routes over an interface with it."""
         routes = self.objects.get(("routes", port.container))
         if not isinstance(routes, Routes):
@@ -137,7 +165,10 @@ class StandIn:
             for family, route in (("ipv4", routes.ipv4), ("ipv6", routes.ipv6))
             if route and route[1] != port.interface
         }
-        if left:
-            self.objects[routes.key] = Routes(container=routes.container, sandbox=routes.sandbox, **left)
+        others = tuple(route for route in routes.others if route[2] != port.interface)
+        if left or others:
+            self.objects[routes.key] = Routes(
+                container=routes.container, sandbox=routes.sandbox, others=others, **left
+            )
         else:
             del self.objects[routes.key]

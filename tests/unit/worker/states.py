@@ -17,7 +17,7 @@ SURROUNDINGS = Surroundings(resolv_conf="nameserver 192.0.2.53\n")
 
 
 def render_all(state: HostState, surroundings: Surroundings = SURROUNDINGS) -> Objects:
-    desired = Desired([*state.networks, *state.containers, *state.endpoints])
+    desired = Desired([*state.networks, *state.containers, *state.endpoints, *state.peers])
     wanted: Objects = {}
     for owner in desired.owners():
         wanted.update(render(desired, owner, surroundings))

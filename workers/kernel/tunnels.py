@@ -1,0 +1,96 @@
+"""The VXLAN device of an overlay's segment (RFC 7348; https://docs.kernel.org/networking/vxlan.html)."""
+
+import errno
+from ipaddress import ip_address
+from typing import Any
+
+from pyroute2 import IPRoute
+
+from workers.kernel.addresses import tolerate
+from workers.kernel.dump import LinkRow, Look
+from workers.kernel.errors import KernelError, explained
+from workers.kernel.markers import TUNNEL_GROUP, check_device, read_tunnel, tunnel_alias
+from workers.planning.objects import Tunnel
+
+PORT = 4789
+"""UDP, assigned by IANA."""
+
+
+class Tunnels:
+    """Tunnels of the host's own namespace, by its kept sockets."""
+
+    def __init__(self, route: IPRoute, look: Look) -> None:
+        self._route = route
+        self._look = look
+
+    def build(self, wanted: Tunnel) -> None:
+        """Make the tunnel what is wanted, whether it is new or there already."""
+        bridge = self._look.link(check_device(wanted.bridge))
+        if bridge is None:
+            raise KernelError(f"The bridge {wanted.bridge} of the tunnel {wanted.device} is not there.")
+        taken = (
+            f"The host already has a VXLAN device with VNI {wanted.vni} that is not netadmin's: remove it, or "
+            "create the network with another VNI."
+        )
+        with explained(f"The tunnel {wanted.device} cannot be set up", {errno.EEXIST: taken}):
+            link = self._look.link(check_device(wanted.device))
+            if link is not None:
+                _check_ours(link, wanted)
+                if link.vxlan != (wanted.vni, wanted.local):
+                    self._route.link("del", index=link.ifindex)
+                    link = None
+            if link is None:
+                link = self._add(wanted, bridge)
+            self._set_up(link, wanted, bridge)
+
+    def _add(self, wanted: Tunnel, bridge: LinkRow) -> LinkRow:
+        version = ip_address(wanted.local).version
+        local: dict[str, Any] = {"vxlan_local" if version == 4 else "vxlan_local6": wanted.local}
+        # Nothing is learnt from traffic, and without a default destination nothing can be flooded. ARP and neighbour
+        # solicitations are answered from the entries that `remotes` makes.
+        self._route.link(
+            "add",
+            kind="vxlan",
+            ifname=wanted.device,
+            group=TUNNEL_GROUP,
+            master=bridge.ifindex,
+            mtu=wanted.mtu,
+            vxlan_id=wanted.vni,
+            vxlan_port=PORT,
+            vxlan_learning=0,
+            vxlan_proxy=1,
+            **local,
+        )
+        link = self._look.link(wanted.device)
+        if link is None:
+            raise KernelError(f"The tunnel {wanted.device} disappeared while it was set up.")
+        return link
+
+    def _set_up(self, link: LinkRow, wanted: Tunnel, bridge: LinkRow) -> None:
+        if link.master != bridge.ifindex:
+            self._route.link("set", index=link.ifindex, master=bridge.ifindex)
+        if link.mtu != wanted.mtu:
+            self._route.link("set", index=link.ifindex, mtu=wanted.mtu)
+        # Where a MAC is behind the tunnel is told, never learnt.
+        self._route.brport("set", index=link.ifindex, learning=0, unicast_flood=0)
+        self._route.link("set", index=link.ifindex, state="up", ifalias=tunnel_alias(wanted.segment))
+
+    def remove(self, found: Tunnel) -> None:
+        """Delete the tunnel, and with it all entries, if the device of that name still is this segment's."""
+        link = self._look.link(check_device(found.device))
+        if link is None or read_tunnel(link.alias) != found.segment:
+            return
+        with explained(f"The tunnel {found.device} cannot be removed"):
+            tolerate(errno.ENODEV, lambda: self._route.link("del", index=link.ifindex))
+
+
+def _check_ours(link: LinkRow, wanted: Tunnel) -> None:
+    segment = read_tunnel(link.alias)
+    unfinished = not link.alias and link.group == TUNNEL_GROUP
+    if segment is None and not unfinished:
+        raise KernelError(
+            f"The host already has a device named '{link.name}' that is not netadmin's: "
+            f"remove it (ip link delete {link.name}) or create the network again."
+        )
+    if segment not in (None, wanted.segment):
+        raise KernelError(f"The tunnel {link.name} belongs to segment {segment}: remove that one first.")
