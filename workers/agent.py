@@ -11,7 +11,7 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,7 @@ from workers.actuator import Actuator
 from workers.contract.reports import Exit, Facts, Report
 from workers.contract.state import Delta, Row
 from workers.dns.client import NameService
-from workers.intake import Intake
+from workers.intake import Feeds
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
 from workers.memory import Memory
@@ -35,6 +35,8 @@ LOOK_EVERY = 60.0
 BEAT_EVERY = 10.0
 RETRY_EVERY = 1.0
 """Seconds till what failed is tried again; twice as long each time, up to LOOK_EVERY."""
+ASK_EVERY = 1.0
+"""Seconds after which what a feed misses is asked for again."""
 PROBLEMS = 20
 """Most problems that one report tells."""
 UNKNOWN_END = "The process ended while the worker was away; how is not known."
@@ -57,6 +59,7 @@ class Agent(threading.Thread):
         self._exits: list[Exit] = []
         self._ends: dict[str, Exit] = {}
         self._drift: list[str] = []
+        self._next_ask = 0.0
         self._ready = False
         self._next_look = self._next_beat = 0.0
         self._patience = RETRY_EVERY
@@ -84,9 +87,8 @@ class Agent(threading.Thread):
         self._memory = Memory(self._state_dir / "memory.sqlite3")
         rows = self._memory.rows()
         self._ended = self._memory.ended()
-        epoch, revision = self._memory.progress()
-        known = {(row.kind, row.id): row.revision for row in rows if row.spec is not None}
-        self._intake = Intake(epoch, revision, known)
+        self._sequence = self._memory.begin_session(int(time.time())) << 20
+        self._feeds = Feeds(self._memory.progress(), rows)
         self._kernel = Kernel()
         self._actuator = Actuator(
             self._kernel, NameService(str(self._dns)), Supervisor(str(self._supervisor))
@@ -99,14 +101,14 @@ class Agent(threading.Thread):
     def _turn(self) -> None:
         now = time.monotonic()
         # A host that was never told anything has nothing to mend: what there is stays till the server speaks.
-        if self._intake.epoch and now >= self._next_look:
+        if self._feeds.own.epoch and now >= self._next_look:
             self._next_look = now + RETRY_EVERY
             done = self._look()
             self._plan_look(now, done=done)
         if now >= self._next_beat:
             self._next_beat = now + BEAT_EVERY
             self._report_facts()
-        due = min(self._next_look, self._next_beat) if self._intake.epoch else self._next_beat
+        due = min(self._next_look, self._next_beat) if self._feeds.own.epoch else self._next_beat
         wait = max(0.0, due - time.monotonic())
         self._serve(min(wait, RETRY_EVERY) if self._unsent else wait)
 
@@ -127,16 +129,17 @@ class Agent(threading.Thread):
         exits = [item for item in items if isinstance(item, Exit) and self._ready and self._record_exit(item)]
         for exit_ in exits:
             self._reconciler.take_exit(exit_)
-        rows = _newest(row for delta in deltas for row in self._accept(delta))
+        rows = _newest([row for delta in deltas for row in self._accept(delta)])
         if self._ready:
             if rows:
                 self._reconciler.take(rows)
-            if deltas or exits:
+            if exits or any(not delta.feed for delta in deltas):
                 self._report_outcomes(began)
             if self._reconciler.failures():
                 self._next_look = min(self._next_look, time.monotonic() + self._patience)
         else:
             self._reconciler.remember(rows)
+        self._ask_for_missing()
         if "look" in items:
             self._next_look = 0.0
         if "facts" in items:
@@ -155,16 +158,20 @@ class Agent(threading.Thread):
     def _accept(self, delta: Delta) -> list[Row]:
         if delta.host != self._host:
             return []
-        epoch = self._intake.epoch
-        rows = self._intake.accept(delta)
+        intake = self._feeds.of(delta)
+        if intake is None:
+            log.warning("a message of an epoch or a feed that is over was refused")
+            return []
+        epoch = intake.epoch
+        rows = intake.accept(delta)
         if rows is None:
             self._post(resync=True)
             return []
         try:
-            if self._intake.epoch != epoch:
+            if not delta.feed and intake.epoch != epoch:
                 self._ended.clear()
                 self._memory.drop_ended()
-            self._memory.keep(rows, self._intake.epoch, self._intake.revision)
+            self._memory.keep(rows, intake.epoch, intake.revision, delta.feed)
         except sqlite3.Error as error:
             # It is made true all the same; what is at stake is the next start of this worker.
             log.error("changes could not be written to disk: %s", error)
@@ -172,7 +179,22 @@ class Agent(threading.Thread):
             if row.kind == "container" and row.spec is None:
                 self._ended.pop(row.id, None)
                 self._actuator.forget_process(row.id, logs=True)
-        return rows
+        left = [row for row in rows if row.kind == "network" and row.spec is None]
+        return rows + [peer for network in left for peer in self._leave(network)]
+
+    def _leave(self, network: Row) -> list[Row]:
+        peers = self._feeds.leave(network)
+        try:
+            self._memory.drop_feed(network.id, [peer.id for peer in peers])
+        except sqlite3.Error as error:
+            log.error("changes could not be written to disk: %s", error)
+        return peers
+
+    def _ask_for_missing(self) -> None:
+        gaps = self._feeds.gaps()
+        if gaps and time.monotonic() >= self._next_ask:
+            self._next_ask = time.monotonic() + ASK_EVERY
+            self._post(gaps=tuple(gaps), feeds=gaps)
 
     def _record_exit(self, exit_: Exit) -> bool:
         """Note that a process has ended; False when that was known."""
@@ -222,7 +244,7 @@ class Agent(threading.Thread):
             return
         self._facts = facts
         self._exits += self._untaken_exits()
-        self._post(facts=facts, resync=not self._intake.epoch)
+        self._post(facts=facts, feeds=self._feeds.news(), resync=not self._feeds.own.epoch)
 
     def _untaken_exits(self) -> list[Exit]:
         """Ends that the server has taken no notice of: its rows still want those containers to run."""
@@ -237,10 +259,12 @@ class Agent(threading.Thread):
 
     def _post(self, **content: object) -> None:
         problems = (*self._reconciler.failures(), *self._drift)[:PROBLEMS]
+        self._sequence += 1
         report = Report(
             host=self._host,
-            epoch=self._intake.epoch,
-            acked=self._intake.revision,
+            epoch=self._feeds.own.epoch,
+            sequence=self._sequence,
+            acked=self._feeds.own.revision,
             problems=problems,
             **content,  # type: ignore[arg-type]
         )
@@ -256,7 +280,7 @@ class Agent(threading.Thread):
             self._memory.drop(gone)
 
     def _read_surroundings(self) -> Surroundings:
-        return Surroundings(resolv_conf=read_resolv_conf(), ended=self._ended)
+        return Surroundings(host=self._host, resolv_conf=read_resolv_conf(), ended=self._ended)
 
     def _watch_exits(self) -> None:
         supervisor = Supervisor(str(self._supervisor))
@@ -275,7 +299,7 @@ class Agent(threading.Thread):
             pass
 
 
-def _newest(rows: Iterable[Row]) -> list[Row]:
+def _newest(rows: list[Row]) -> list[Row]:
     """Of several rows of one object that came together, the newest."""
     newest: dict[tuple[str, str], Row] = {}
     for row in rows:
@@ -292,5 +316,7 @@ def _merge(unsent: Report, report: Report) -> Report:
         outcomes=unsent.outcomes + report.outcomes,
         exits=unsent.exits + report.exits,
         facts=report.facts or unsent.facts,
+        feeds=unsent.feeds | report.feeds,
+        gaps=tuple({*unsent.gaps, *report.gaps}),
         resync=report.resync or unsent.resync,
     )

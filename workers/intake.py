@@ -1,12 +1,25 @@
 """Which rows of a message count: the newest of each, and nothing older than what was taken in. Pure."""
 
-from workers.contract.state import Delta, Kind, Row
+import re
+from collections.abc import Iterable
+
+from workers.contract.state import Delta, Kind, Peer, Row
 
 Subject = tuple[Kind, str]
+_DATED = re.compile(r"\d{13}\.")
+
+
+def is_older(epoch: str, than: str) -> bool:
+    """Epochs begin with the time since when they count; what does not is from before they did."""
+    return _date(epoch) < _date(than)
+
+
+def _date(epoch: str) -> str:
+    return epoch if _DATED.match(epoch) else ""
 
 
 class Intake:
-    """Knows the revision of every row and up to which revision nothing is missing."""
+    """One feed: knows the revision of every row and up to which revision nothing is missing."""
 
     def __init__(self, epoch: str, revision: int, rows: dict[Subject, int]) -> None:
         self.epoch = epoch
@@ -16,7 +29,12 @@ class Intake:
         self._ahead: set[tuple[int, int]] = set()
 
     def accept(self, delta: Delta) -> list[Row] | None:
-        """The rows to act on; None when the message is of another epoch and not complete: ask for everything."""
+        """The rows to act on; None when the message is of another epoch and not complete: ask for everything.
+
+        A message of an older epoch than ours is late, or somebody's who kept it: there is nothing to act on.
+        """
+        if is_older(delta.epoch, self.epoch):
+            return []
         if delta.epoch != self.epoch:
             if not delta.full:
                 return None
@@ -40,6 +58,14 @@ class Intake:
         self._advance(delta)
         return rows
 
+    @property
+    def has_gap(self) -> bool:
+        """Something came after what is not here yet."""
+        return bool(self._ahead)
+
+    def subjects(self) -> list[Subject]:
+        return list(self._rows)
+
     def _counts(self, row: Row, delta: Delta) -> bool:
         known = self._rows.get((row.kind, row.id))
         if known is not None:
@@ -56,8 +82,57 @@ class Intake:
         for base, revision in sorted(self._ahead):
             if base <= self.revision:
                 self.revision = max(self.revision, revision)
-                self._ahead.discard((base, revision))
+        self._ahead = {(base, revision) for base, revision in self._ahead if revision > self.revision}
         # Of what went up to here, nothing older can count any more.
         self._gone = {
             subject: revision for subject, revision in self._gone.items() if revision > self.revision
         }
+
+
+class Feeds:
+    """The host's own feed, under the empty name, and those of the peers of its overlays."""
+
+    def __init__(self, progress: dict[str, tuple[str, int]], rows: Iterable[Row]) -> None:
+        """`progress`: (epoch, revision) by feed; `rows`: all that are known."""
+        known: dict[str, dict[Subject, int]] = {"": {}}
+        for row in rows:
+            if row.spec is not None:
+                feed = row.spec.network if isinstance(row.spec, Peer) else ""
+                known.setdefault(feed, {})[row.kind, row.id] = row.revision
+        self._intakes = {
+            feed: Intake(*progress.get(feed, ("", 0)), known.get(feed, {})) for feed in {*known, *progress}
+        }
+        self._told: dict[str, int] = {}
+
+    @property
+    def own(self) -> Intake:
+        return self._intakes[""]
+
+    def of(self, delta: Delta) -> Intake | None:
+        """Where the message belongs; None when its epoch is over, or it goes on with what never began here."""
+        intake = self._intakes.get(delta.feed)
+        if intake is None and delta.full:
+            # Peers come before their network: its first endpoint must not come up among strangers.
+            intake = self._intakes[delta.feed] = Intake("", 0, {})
+        if intake is None or is_older(delta.epoch, max(intake.epoch, self.own.epoch, key=_date)):
+            return None
+        return intake
+
+    def leave(self, network: Row) -> list[Row]:
+        """This host is on the network no more, so it is told of its peers no more: the rows that take them away."""
+        intake = self._intakes.pop(network.id, None)
+        self._told.pop(network.id, None)
+        subjects = intake.subjects() if intake else []
+        return [Row(kind=kind, id=id, revision=network.revision) for kind, id in subjects]
+
+    def gaps(self) -> dict[str, int]:
+        """Feeds of peers that miss something, with the revision up to which they do not. The own one is sent again
+        anyway."""
+        return {feed: intake.revision for feed, intake in self._intakes.items() if feed and intake.has_gap}
+
+    def news(self) -> dict[str, int]:
+        """How far this host is with the peers of its networks, where that was not told yet."""
+        now = {feed: intake.revision for feed, intake in self._intakes.items() if feed}
+        news = {feed: revision for feed, revision in now.items() if self._told.get(feed) != revision}
+        self._told = now
+        return news

@@ -13,6 +13,7 @@ import msgspec
 from workers.contract.state import Row
 
 log = logging.getLogger(__name__)
+_FEED = "feed "
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS row (kind TEXT, id TEXT, content TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ended (container TEXT PRIMARY KEY, incarnation INTEGER NOT NULL);
@@ -42,23 +43,50 @@ class Memory:
     def ended(self) -> dict[str, int]:
         return dict(self._db.execute("SELECT container, incarnation FROM ended"))
 
-    def progress(self) -> tuple[str, int]:
-        """(epoch, revision up to which every change was taken in)."""
+    def progress(self) -> dict[str, tuple[str, int]]:
+        """By feed: (epoch, revision up to which every change was taken in)."""
         found = dict(self._db.execute("SELECT name, value FROM progress"))
-        return found.get("epoch", ""), int(found.get("revision", 0))
+        feeds = {"": (found.get("epoch", ""), int(found.get("revision", 0)))}
+        for name, value in found.items():
+            if name.startswith(_FEED):
+                epoch, _, revision = value.rpartition(" ")
+                feeds[name.removeprefix(_FEED)] = (epoch, int(revision))
+        return feeds
 
-    def keep(self, rows: Iterable[Row], epoch: str, revision: int) -> None:
-        """Store the rows and how far we are, all or nothing."""
+    def keep(self, rows: Iterable[Row], epoch: str, revision: int, feed: str = "") -> None:
+        """Store the rows of a feed and how far we are with it, all or nothing."""
+        progress = {"epoch": epoch, "revision": str(revision)} if not feed else {}
+        if feed:
+            progress[_FEED + feed] = f"{epoch} {revision}"
         with self._db:
             self._db.execute("BEGIN")
             for row in rows:
-                content = msgspec.json.encode(row).decode()
-                self._db.execute("REPLACE INTO row VALUES (?, ?, ?)", (row.kind, row.id, content))
-                if row.kind == "container" and row.spec is None:
-                    self._db.execute("DELETE FROM ended WHERE container = ?", (row.id,))
-            self._db.executemany(
-                "REPLACE INTO progress VALUES (?, ?)", [("epoch", epoch), ("revision", str(revision))]
-            )
+                self._keep_row(row)
+            self._db.executemany("REPLACE INTO progress VALUES (?, ?)", progress.items())
+
+    def _keep_row(self, row: Row) -> None:
+        if row.kind == "peer" and row.spec is None:
+            # Nobody waits to be told that it is gone.
+            self._db.execute("DELETE FROM row WHERE kind = ? AND id = ?", (row.kind, row.id))
+            return
+        content = msgspec.json.encode(row).decode()
+        self._db.execute("REPLACE INTO row VALUES (?, ?, ?)", (row.kind, row.id, content))
+        if row.kind == "container" and row.spec is None:
+            self._db.execute("DELETE FROM ended WHERE container = ?", (row.id,))
+
+    def drop_feed(self, feed: str, peers: Iterable[str]) -> None:
+        """Forget the peers of an overlay that this host is on no more, and how far it was with them."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany("DELETE FROM row WHERE kind = 'peer' AND id = ?", [(id,) for id in peers])
+            self._db.execute("DELETE FROM progress WHERE name = ?", (_FEED + feed,))
+
+    def begin_session(self, at: int) -> int:
+        """A number that is higher at each start of a worker: `at`, seconds since 1970, or one more than the last."""
+        found = self._db.execute("SELECT value FROM progress WHERE name = 'session'").fetchone()
+        session = max(at, int(found[0]) + 1 if found else 0)
+        self._db.execute("REPLACE INTO progress VALUES ('session', ?)", (str(session),))
+        return session
 
     def drop(self, subjects: Iterable[tuple[str, str]]) -> None:
         """Forget the rows (kind, id) that have no content: the server knows that they are gone."""

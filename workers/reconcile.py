@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 OWN: dict[Kind, tuple[str, ...]] = {
     "network": ("bridge",),
     "container": ("sandbox", "files", "routes", "process"),
-    "endpoint": ("port",),
+    "endpoint": ("port", "macvlan"),
+    "peer": (),
 }
 """Kinds of kernel objects that carry the id of the row they are made for."""
 OVERDUE = 5.0
@@ -113,10 +114,14 @@ class Reconciler:
     # What goes out
 
     def outcomes(self) -> list[Outcome]:
-        """What became of rows since the last call; rows that wait for a process to end are told later."""
+        """What became of rows since the last call; rows that wait for a process to end are told later. Of peers, which
+        are another host's, only failures are told, with everything else that fails."""
         told = []
         for owner, revision in list(self._unsettled.items()):
             kind, id = owner
+            if kind == "peer":
+                del self._unsettled[owner]
+                continue
             message = self._failure_of(owner)
             if message:
                 if self._told.get(owner) != (revision, message):
@@ -282,12 +287,12 @@ class Reconciler:
         kind, id = owner
         if kind == "container":
             return id
-        if kind == "network":
+        if kind in ("network", "peer"):
             return None
         endpoint = self.desired.endpoints.get(id)
         if endpoint is not None:
             return endpoint.container
-        port = self._found.get(("port", id))
+        port = self._found.get(("port", id)) or self._found.get(("macvlan", id))
         return getattr(port, "container", None)
 
     def _exists(self, owner: Owner) -> bool:

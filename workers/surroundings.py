@@ -35,6 +35,7 @@ def read_facts(kernel: Kernel) -> Facts:
         kernel=platform.release(),
         routes=kernel.foreign_routes(),
         nameservers=tuple(servers),
+        underlays=kernel.underlays(),
     )
 
 

@@ -1,6 +1,7 @@
 """The one way to the kernel: look at what is there, and make one object what it should be."""
 
 from collections.abc import Iterable
+from ipaddress import ip_interface
 
 import msgspec
 from pyroute2 import IPRoute
@@ -183,6 +184,21 @@ class Kernel:
         with explained("The routes of the host cannot be read"):
             ours = {link.ifindex for link in self._look.links() if _is_ours(link.alias)}
             return foreign_routes(self._look, ours)
+
+    def underlays(self) -> dict[str, int]:
+        """The host's own addresses on devices that are not ours, each with the MTU of its device in bytes."""
+        with explained("The addresses of the host cannot be read"):
+            outer = {
+                link.ifindex: link.mtu
+                for link in self._look.links()
+                if not _is_ours(link.alias) and link.name != "lo"
+            }
+            found = [(ip_interface(row.address).ip, row.ifindex) for row in self._look.addresses()]
+        return {
+            str(address): outer[ifindex]
+            for address, ifindex in sorted(found, key=str)
+            if ifindex in outer and not address.is_link_local
+        }
 
     def purge(self) -> list[str]:
         """Remove everything of ours, found by its marker; what was removed, one line each."""

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.worker.specs import container, removal, row
-from workers.contract.state import Delta, Row
-from workers.intake import Intake
+from workers.contract.state import Delta, Peer, Row
+from workers.intake import Feeds, Intake
 
 ONE, TWO = container("one"), container("two")
 
@@ -113,3 +113,46 @@ def test_any_order_of_the_same_messages_comes_to_the_same_rows(data: st.DataObje
             rows[each.id] = -1 if each.spec is None else each.revision
     assert rows == truth
     assert intake.revision == len(messages)
+
+
+EARLY, LATE = "1700000000000.aa", "1800000000000.bb"
+
+
+def feed(
+    network: str, *rows: Row, epoch: str = EARLY, base: int = 0, revision: int = 9, full: bool = False
+) -> Delta:
+    return Delta(host="here", epoch=epoch, feed=network, base=base, revision=revision, full=full, rows=rows)
+
+
+def test_a_message_of_an_epoch_that_is_over_belongs_nowhere() -> None:
+    feeds = Feeds({"": (LATE, 7)}, [])
+    assert feeds.of(feed("", epoch=EARLY, full=True)) is None
+    assert feeds.of(feed("n", epoch=EARLY, full=True)) is None
+    assert feeds.of(feed("", epoch="from before epochs had dates", full=True)) is None
+    assert feeds.of(feed("", epoch=LATE)) is feeds.own
+
+
+def test_a_feed_begins_with_all_of_it() -> None:
+    feeds = Feeds({"": (EARLY, 7)}, [])
+    assert feeds.of(feed("n", base=3)) is None
+    intake = feeds.of(feed("n", full=True))
+    assert intake is not None and feeds.of(feed("n", base=3)) is intake
+
+
+def test_a_gap_is_known_till_it_is_filled_and_news_are_told_once() -> None:
+    feeds = Feeds({"": (EARLY, 7), "n": (EARLY, 3)}, [])
+    late = feed("n", base=4, revision=5)
+    intake = feeds.of(late)
+    assert intake is not None and intake.accept(late) == []
+    assert (feeds.gaps(), feeds.news(), feeds.news()) == ({"n": 3}, {"n": 3}, {})
+    missing = feed("n", base=3, revision=4)
+    intake.accept(missing)
+    assert (feeds.gaps(), feeds.news()) == ({}, {"n": 5})
+
+
+def test_with_its_network_a_feed_goes_and_all_its_peers() -> None:
+    spec = Peer(id="p", network="n", container="c", host="far", tunnel="192.0.2.2", mac="02:42:0a:00:00:02")
+    feeds = Feeds({"": (EARLY, 7)}, [Row(kind="peer", id="p", revision=2, spec=spec)])
+    gone = Row(kind="network", id="n", revision=8)
+    assert feeds.leave(gone) == [Row(kind="peer", id="p", revision=8)]
+    assert feeds.leave(gone) == []

@@ -3,9 +3,11 @@
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.unit.worker.specs import container, removal, row
+from workers.contract.state import Peer, Row
 from workers.memory import Memory
 
 ONE, TWO = container("one", env={"SECRET": "s"}), container("two")
@@ -18,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_rows_ends_and_progress_survive_a_restart(path: Path) -> None:
     memory = Memory(path)
-    assert memory.progress() == ("", 0)
+    assert memory.progress() == {"": ("", 0)}
     memory.keep([row(ONE, 1), row(TWO, 2)], "e", 2)
     memory.keep([row(ONE, 3)], "e", 3)
     memory.keep_ended(ONE.id, 4)
@@ -26,7 +28,7 @@ def test_rows_ends_and_progress_survive_a_restart(path: Path) -> None:
     again = Memory(path)
     assert sorted(again.rows(), key=lambda each: each.revision) == [row(TWO, 2), row(ONE, 3)]
     assert again.ended() == {ONE.id: 4}
-    assert again.progress() == ("e", 3)
+    assert again.progress() == {"": ("e", 3)}
 
 
 def test_a_removed_row_is_kept_until_the_server_knows(path: Path) -> None:
@@ -59,5 +61,25 @@ def test_a_broken_file_is_put_aside(path: Path) -> None:
     path.write_text("not a database" * 100)
     memory = Memory(path)
     assert memory.rows() == []
-    assert memory.progress() == ("", 0)
+    assert memory.progress() == {"": ("", 0)}
     assert path.with_suffix(".broken").exists()
+
+
+def test_peers_belong_to_their_feed_and_go_with_it(path: Path) -> None:
+    memory = Memory(path)
+    spec = Peer(id="p", network="n", container="c", host="far", tunnel="192.0.2.2", mac="02:42:0a:00:00:02")
+    rows = [
+        Row(kind="peer", id=id, revision=3, spec=msgspec.structs.replace(spec, id=id)) for id in ("p", "q")
+    ]
+    memory.keep(rows, "one", 3, "n")
+    assert memory.progress() == {"": ("", 0), "n": ("one", 3)}
+    # Nobody waits to be told that one is gone.
+    memory.keep([Row(kind="peer", id="p", revision=4)], "one", 4, "n")
+    assert memory.rows() == rows[1:]
+    memory.drop_feed("n", ["q"])
+    assert (memory.rows(), memory.progress()) == ([], {"": ("", 0)})
+
+
+def test_each_session_is_higher_than_the_one_before_whatever_the_clock_says(path: Path) -> None:
+    memory = Memory(path)
+    assert [memory.begin_session(at) for at in (100, 50, 200)] == [100, 101, 200]
