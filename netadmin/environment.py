@@ -3,6 +3,7 @@
 Knows no Django: settings, launcher and command line all read from here.
 """
 
+import ipaddress
 import os
 import re
 import secrets
@@ -32,6 +33,21 @@ def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
     return parts.scheme in schemes
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_address(name: str, text: str) -> tuple[str, int]:
+    address, _, port = text.rpartition(":")
+    if not address or not port.isdigit() or not 0 < int(port) < 65536:
+        raise Misconfigured(f"{name} must be ADDRESS:PORT such as 127.0.0.1:8000, not {text!r}.")
+    return address.strip("[]"), int(port)
+
+
 @dataclass(frozen=True)
 class Environment:
     state_dir: Path
@@ -40,6 +56,9 @@ class Environment:
     admin_password: str | None
     database_url: str | None
     redis_url: str | None
+    broker_listen: str | None
+    advertise: str | None
+    url: str | None
     bridge_icc: bool
     debug: bool
 
@@ -53,6 +72,9 @@ class Environment:
             admin_password=variables.get("NETADMIN_ADMIN_PASSWORD") or None,
             database_url=variables.get("DATABASE_URL") or None,
             redis_url=variables.get("REDIS_URL") or None,
+            broker_listen=variables.get("NETADMIN_BROKER_LISTEN") or None,
+            advertise=variables.get("NETADMIN_ADVERTISE") or None,
+            url=(variables.get("NETADMIN_PUBLIC_URL") or "").rstrip("/") or None,
             bridge_icc=variables.get("NETADMIN_BRIDGE_ICC", "1") != "0",
             debug=variables.get("NETADMIN_DEBUG", "") == "1",
         )
@@ -70,19 +92,29 @@ class Environment:
             raise Misconfigured(
                 f"NETADMIN_STATE_DIR is too long by {over} characters: no Unix socket can be made below it."
             )
-        _ = self.listen_address, self.database
+        _ = self.listen_address, self.broker_address, self.database
+        if self.advertise and not _is_address(self.advertise):
+            raise Misconfigured(f"NETADMIN_ADVERTISE must be an IP address, not {self.advertise!r}.")
+        if self.url and not _is_url(self.url, ("http", "https")):
+            raise Misconfigured(
+                f"NETADMIN_PUBLIC_URL must look like https://netadmin.example, not {self.url!r}."
+            )
+        if self.redis_url and self.broker_listen:
+            raise Misconfigured(
+                "NETADMIN_BROKER_LISTEN is for the private Redis; with REDIS_URL leave it out."
+            )
         if self.redis_url and not _is_url(self.redis_url, ("redis", "rediss", "unix")):
             raise Misconfigured("REDIS_URL must look like redis://host:6379/0, rediss://… or unix:///path.")
 
     @property
     def listen_address(self) -> tuple[str, int]:
         """(address, port) of NETADMIN_LISTEN."""
-        address, _, port = self.listen.rpartition(":")
-        if not address or not port.isdigit() or not 0 < int(port) < 65536:
-            raise Misconfigured(
-                f"NETADMIN_LISTEN must be ADDRESS:PORT such as 127.0.0.1:8000, not {self.listen!r}."
-            )
-        return address.strip("[]"), int(port)
+        return _read_address("NETADMIN_LISTEN", self.listen)
+
+    @property
+    def broker_address(self) -> tuple[str, int] | None:
+        """(address, port) on which the private Redis takes other hosts' connections, with TLS."""
+        return _read_address("NETADMIN_BROKER_LISTEN", self.broker_listen) if self.broker_listen else None
 
     @property
     def database(self) -> dict[str, Any] | None:
@@ -103,14 +135,22 @@ class Environment:
 
     @cached_property
     def secret_key(self) -> str:
+        return self._keep_secret("secret_key")
+
+    @cached_property
+    def redis_password(self) -> str:
+        """The server's own, of a private Redis that others can reach too."""
+        return self._keep_secret("redis_password")
+
+    def _keep_secret(self, name: str) -> str:
         """Made on first use and kept in a file that only its owner can read."""
-        path = self.state_dir / "secret_key"
+        path = self.state_dir / name
         try:
             return path.read_text()
         except FileNotFoundError:
             pass
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = path.with_name(f"secret_key.{os.getpid()}")
+        made = path.with_name(f"{name}.{os.getpid()}")
         made.touch(mode=0o600)
         made.write_text(secrets.token_urlsafe(48))
         try:
@@ -128,6 +168,11 @@ class Environment:
         return self.state_dir / "redis" / "redis.sock"
 
     @property
+    def broker_authority(self) -> Path:
+        """PEM of the authority that signs the private Redis's certificate."""
+        return self.state_dir / "redis" / "tls" / "authority.pem"
+
+    @property
     def broker_url(self) -> str:
         """As kombu spells it."""
         url = self.channel_url
@@ -136,7 +181,9 @@ class Environment:
     @property
     def channel_url(self) -> str:
         """As redis-py spells it."""
-        return self.redis_url or f"unix://{self.redis_socket}"
+        # Its Unix socket is closed to others by its mode; once it listens elsewhere too, nobody comes in unnamed.
+        login = f":{self.redis_password}@" if self.broker_listen else ""
+        return self.redis_url or f"unix://{login}{self.redis_socket}"
 
     @property
     def web_socket(self) -> Path:

@@ -23,6 +23,8 @@ class Product:
     listen: str = field(default_factory=lambda: f"127.0.0.1:{find_free_port()}")
     process: subprocess.Popen[bytes] | None = None
     settings: dict[str, str] = field(default_factory=dict)
+    prefix: list[str] = field(default_factory=list)
+    """What enters the machine on which it runs; empty: this one."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -38,7 +40,7 @@ class Product:
     def start(self) -> None:
         """Returns when the command line gets an answer."""
         with (self.state_dir / "launcher.log").open("ab") as log:
-            command = [sys.executable, "-m", "netadmin.launcher"]
+            command = [*self.prefix, sys.executable, "-m", "netadmin.launcher"]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
         while self.run("network", "inspect", "bridge").returncode != 0:
@@ -61,9 +63,7 @@ class Product:
         return list(found.values())
 
     def find_processes(self) -> list[int]:
-        """Every process that was started with our state directory, by whomever."""
-        mark = f"NETADMIN_STATE_DIR={self.state_dir}".encode()
-        return [pid for pid in list_processes() if mark in read_process(pid, "environ").split(b"\0")]
+        return find_processes_of(self.state_dir)
 
     def read_logs(self) -> str:
         paths = sorted(self.state_dir.rglob("*.log"))
@@ -72,7 +72,7 @@ class Product:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command line, whatever becomes of it."""
         return subprocess.run(
-            [NETADMIN, *words], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            [*self.prefix, NETADMIN, *words], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
 
     def do(self, line: str) -> str:
@@ -107,7 +107,7 @@ class Product:
 
     def ping(self, container: str, target: str) -> subprocess.CompletedProcess[str]:
         """The stock tools: `ip netns exec` and ping."""
-        command = ["ip", "netns", "exec", container, "ping", "-c1", "-w4", target]
+        command = [*self.prefix, "ip", "netns", "exec", container, "ping", "-c1", "-w4", target]
         return subprocess.run(command, capture_output=True, text=True)
 
     def reaches(self, container: str, target: str, address: str) -> None:
@@ -130,6 +130,12 @@ class Product:
 
 def _first_address(found: list[dict[str, Any]]) -> str:
     return f"{found[0]['local']}/{found[0]['prefixlen']}"
+
+
+def find_processes_of(state_dir: Path) -> list[int]:
+    """Every process that was started with the state directory, by whomever."""
+    mark = f"NETADMIN_STATE_DIR={state_dir}".encode()
+    return [pid for pid in list_processes() if mark in read_process(pid, "environ").split(b"\0")]
 
 
 def find_free_port() -> int:

@@ -1,5 +1,7 @@
 """`python -m workers`: the worker of a host, and dry runs of it without broker, server or database.
 
+join URL        make this machine a host of a server, with a one-time token
+run             keep the processes of a host that has joined running
 --config FILE   serve the host's queue until ended
 show FILE       the kernel objects that a state file means
 plan FILE       what would be done here to make the state file true
@@ -7,6 +9,7 @@ apply FILE      do it (links, namespaces, firewall, files; no processes and no n
 purge           remove everything of ours from this kernel
 """
 
+import asyncio
 import logging
 import sys
 from collections.abc import Iterator
@@ -55,6 +58,57 @@ def serve(config: Path) -> None:
     ]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
     make_app(configuration).worker_main([*arguments, *quiet])
+
+
+STATE_DIR = click.option(
+    "--state-dir",
+    envvar="NETADMIN_STATE_DIR",
+    default="/var/lib/netadmin",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where the host keeps what it needs.",
+)
+
+
+@main.command()
+@click.argument("url")
+@click.option("--token", required=True, help="As `netadmin host add` printed it.")
+@STATE_DIR
+@click.option("--no-start", is_flag=True, help="Only join; start later with `run`.")
+def join(url: str, token: str, state_dir: Path, no_start: bool) -> None:
+    """Make this machine a host of the server at URL, and start it."""
+    from workers.joining import Failed, join
+
+    try:
+        path = join(url, token, state_dir, click.echo)
+    except Failed as error:
+        raise click.ClickException(str(error)) from error
+    if not no_start:
+        _run(path)
+
+
+@main.command()
+@STATE_DIR
+@click.option("--host", help="Which one, where several have joined with this state directory.")
+def run(state_dir: Path, host: str | None) -> None:
+    """Start this machine's host, which has joined, and keep it running in the foreground."""
+    from workers.joining import Failed, find_configuration
+
+    try:
+        path = find_configuration(state_dir, host)
+    except Failed as error:
+        raise click.ClickException(str(error)) from error
+    _run(path)
+
+
+def _run(path: Path) -> None:
+    from workers.running import run
+    from workers.supervision.children import NotReady
+
+    try:
+        asyncio.run(run(path, lambda line: click.echo(line)))
+    except NotReady as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

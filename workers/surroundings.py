@@ -4,9 +4,9 @@ import platform
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
+from workers import __version__
 from workers.contract.reports import Facts
 from workers.kernel.edge import Kernel
 
@@ -31,7 +31,7 @@ def read_facts(kernel: Kernel) -> Facts:
         if (words := line.split())[:1] == ["nameserver"] and len(words) > 1
     ]
     return Facts(
-        version=version("netadmin"),
+        version=__version__,
         kernel=platform.release(),
         routes=kernel.foreign_routes(),
         nameservers=tuple(servers),

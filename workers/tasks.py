@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,20 @@ from typing import Any
 import msgspec
 import redis
 from celery import Celery
+from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from workers.agent import Agent
+from workers.contract.broker import (
+    SERVER_QUEUE,
+    answer_key,
+    queue_of,
+    spell_for_kombu,
+    transport_options,
+    with_authority,
+)
 from workers.contract.envelope import Envelope, Refused, seal, unseal
+from workers.contract.joining import Configuration
 from workers.contract.questions import Answer, Question
 from workers.contract.reports import Report
 from workers.contract.state import Delta
@@ -21,26 +32,32 @@ from workers.runtimes.client import Supervisor, SupervisorError
 log = logging.getLogger(__name__)
 
 
-class Configuration(msgspec.Struct, frozen=True):
-    """The file that enrolment writes for a host; it holds the host's key, and is readable by root only."""
-
-    host: str
-    key: str
-    broker_url: str
-    redis_url: str
-    state_dir: str
-    server_queue: str = "server"
-    epoch: str = ""
+ANSWERED = 60.0
+"""Seconds after which a question is too old to be answered; so long its id is kept, that it is answered once."""
 
 
 def read_configuration(path: Path) -> Configuration:
-    return msgspec.json.decode(path.read_bytes(), type=Configuration)
+    """The file, its Redis URL complete with the authority that the broker's certificate must be signed by."""
+    configuration = msgspec.json.decode(path.read_bytes(), type=Configuration)
+    if not configuration.redis_ca:
+        return configuration
+    authority = path.with_name("broker.pem")
+    if not authority.exists() or authority.read_text() != configuration.redis_ca:
+        authority.touch(mode=0o600)
+        authority.write_text(configuration.redis_ca)
+    return msgspec.structs.replace(
+        configuration, redis_url=with_authority(configuration.redis_url, str(authority))
+    )
 
 
 def make_app(configuration: Configuration) -> Celery:
     """A Celery app that serves this host alone, with its agent thread started."""
-    app = Celery("workers", broker=configuration.broker_url)
+    app = Celery("workers", broker=spell_for_kombu(configuration.redis_url))
     app.conf.update(
+        # Declared by the server, who publishes to them: this host's login may not write what all queues share.
+        task_queues=[Queue(queue_of(configuration.host), no_declare=True)],
+        broker_transport_options=transport_options(configuration.host),
+        worker_enable_remote_control=False,
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -51,11 +68,12 @@ def make_app(configuration: Configuration) -> Celery:
         task_publish_retry=False,
     )
     state_dir = Path(configuration.state_dir)
+    reports = Queue(SERVER_QUEUE, no_declare=True)
 
     def send(report: Report) -> bool:
         envelope = seal(report, host=configuration.host, key=configuration.key, direction="to-server")
         try:
-            app.send_task("server.report", args=[envelope], queue=configuration.server_queue)
+            app.send_task("server.report", args=[envelope], queue=reports, argsrepr="(sealed)")  # type: ignore[arg-type]
         except OperationalError:
             return False
         return True
@@ -68,6 +86,7 @@ def make_app(configuration: Configuration) -> Celery:
         send=send,
     )
     answers = redis.Redis.from_url(configuration.redis_url)
+    answered = Answered()
     askers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="asker")
 
     @app.task(name="workers.apply")
@@ -79,12 +98,28 @@ def make_app(configuration: Configuration) -> Celery:
     @app.task(name="workers.ask")
     def ask(envelope: Envelope) -> None:
         question = _open(envelope, Question, configuration)
-        if question is not None:
+        if question is not None and answered.admit(question, time.time()):
             # Some answers take a minute; the next change must not wait for them.
             askers.submit(_give, question, configuration, answers)
 
     agent.start()
     return app
+
+
+class Answered:
+    """Which questions were answered lately: one that comes again would run its command again."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, float] = {}
+
+    def admit(self, question: Question, now: float) -> bool:
+        """Whether it is new and not old; `now` and its `at` are seconds since 1970."""
+        self._at = {id: at for id, at in self._at.items() if abs(now - at) < 2 * ANSWERED}
+        if abs(now - question.at) > ANSWERED or question.id in self._at:
+            log.warning("refused a question that is old, or was answered before")
+            return False
+        self._at[question.id] = question.at
+        return True
 
 
 def _open(envelope: Envelope, expected: type[Any], configuration: Configuration) -> Any:
@@ -100,7 +135,7 @@ def _give(question: Question, configuration: Configuration, answers: redis.Redis
     supervisor = Supervisor(str(Path(configuration.state_dir) / "supervisor.sock"), timeout=90.0)
     answer = _answer(question, supervisor)
     sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
-    key = f"netadmin:answer:{question.id}"
+    key = answer_key(configuration.host, question.id)
     try:
         with answers.pipeline() as pipe:
             pipe.lpush(key, json.dumps(sealed))

@@ -43,20 +43,45 @@ class HostOut(serializers.ModelSerializer[Host]):
             "id",
             "name",
             "advertise",
+            "state",
+            "drained",
+            "outdated",
             "created",
             "revision",
             "acked_revision",
+            "lag",
             "last_seen",
             "version",
             "kernel",
             "routes",
+            "underlays",
             "nameservers",
             "problems",
         ]
 
+    state = serializers.ChoiceField(choices=["invited", "online", "offline", "revoked"])
+    outdated = serializers.BooleanField(help_text="Its worker is of another version than the server.")
+    lag = serializers.IntegerField(help_text="Changes that it has not taken in yet.")
+    underlays = serializers.DictField(child=serializers.IntegerField(), help_text="MTU by own address.")
     routes = serializers.ListField(child=serializers.CharField())
     nameservers = serializers.ListField(child=serializers.CharField())
     problems = serializers.ListField(child=serializers.CharField())
+
+
+class Invited(HostOut):
+    """With the command that is shown this once."""
+
+    join_command = serializers.SerializerMethodField()
+
+    class Meta(HostOut.Meta):
+        fields = [*HostOut.Meta.fields, "join_command"]
+
+    def get_join_command(self, host: Host) -> str:
+        return str(self.context["command"])
+
+
+class Sealed(serializers.Serializer[Any]):
+    sealed = serializers.CharField(help_text="What only the holder of the token can read.")
 
 
 class SubnetUse(serializers.Serializer[Subnet]):

@@ -157,3 +157,22 @@ class PoolCreate(Strict):
 class TokenCreate(Strict):
     name = serializers.CharField(max_length=100)
     expires = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class HostCreate(Strict):
+    name = serializers.CharField(max_length=63)
+    advertise = optional_text()
+
+
+class HostUpdate(Strict):
+    advertise = text(allow_null=True)
+
+
+class Join(Strict):
+    """See `workers/contract/joining.py`."""
+
+    key = serializers.CharField(max_length=16)
+    nonce = serializers.RegexField(r"\A[0-9a-f]{32}\Z")
+    at = serializers.FloatField()
+    proof = serializers.RegexField(r"\A[0-9a-f]{64}\Z")
+    version = serializers.CharField(max_length=32, required=False, allow_blank=True, default="")

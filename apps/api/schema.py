@@ -16,7 +16,7 @@ REFUSALS = {
     "409": "The present state forbids it, or the host could not do it.",
     "503": "The host does not answer.",
 }
-SYNCHRONOUS = {"pools", "tokens", "exec"}
+SYNCHRONOUS = {"pools", "tokens", "exec", "hosts", "join"}
 """Changes that need no host's state, so that there is nothing to wait for."""
 
 

@@ -6,8 +6,9 @@ from rest_framework.routers import SimpleRouter
 
 from apps.api.views.accounts import MeView, TokenView
 from apps.api.views.containers import ContainerView
+from apps.api.views.hosts import HostView, JoinView
 from apps.api.views.networks import NetworkView
-from apps.api.views.records import EndpointView, HostView, OperationView, PoolView, SubnetView
+from apps.api.views.records import EndpointView, OperationView, PoolView, SubnetView
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
@@ -22,6 +23,7 @@ router.register("tokens", TokenView, basename="token")
 
 urlpatterns = [
     *router.urls,
+    re_path("^join/?$", JoinView.as_view(), name="join"),
     re_path("^me/?$", MeView.as_view(), name="me"),
     re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path("^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

@@ -38,6 +38,12 @@ class Invalid(DomainError):
     status = 400
 
 
+class Unauthorised(DomainError):
+    """Who asks has not shown who they are."""
+
+    status = 401
+
+
 class Forbidden(DomainError):
     """The rules never allow this, or not to this person."""
 

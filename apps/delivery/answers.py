@@ -22,6 +22,7 @@ def _redis() -> redis.Redis:
 
 
 def _key(question: object) -> str:
+    """A host's answer has the host in it: its login may write no other."""
     return f"netadmin:answer:{question}"
 
 

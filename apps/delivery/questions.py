@@ -20,7 +20,7 @@ def ask(host: Host, kind: str, arguments: Mapping[str, Any], timeout: float) -> 
     envelope = seal(question, host=host.name, key=host.key, direction="to-host")
     text = None
     if publish(host, "workers.ask", envelope, expires=timeout):
-        text = await_answer(question.id, timeout)
+        text = await_answer(f"{host.name}:{question.id}", timeout)
     if text is None:
         raise Unavailable("host_silent", f"Host {host.name} does not answer; is its worker running?", "host")
     answer = _open(host, text)

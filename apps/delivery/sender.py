@@ -11,14 +11,11 @@ from apps.hosts.models import Host
 from apps.networks import models
 from apps.networks.models import Driver
 from netadmin.celery import app
+from workers.contract.broker import queue_of
 from workers.contract.envelope import seal
 from workers.contract.state import Delta, Network, Row
 
 log = logging.getLogger(__name__)
-
-
-def queue_of(host: Host) -> str:
-    return f"host.{host.name}"
 
 
 def send_changes(host: Host, *, since: int, full: bool = False) -> None:
@@ -63,7 +60,7 @@ def spread(network: str, since: int) -> None:
 def _send_feed(
     hosts: Iterable[Host], network: str, base: int, revision: int, full: bool, rows: tuple[Row, ...]
 ) -> bool:
-    for host in hosts:
+    for host in (host for host in hosts if not host.revoked):
         delta = Delta(
             host=host.name,
             epoch=host.epoch,
@@ -80,16 +77,16 @@ def _send_feed(
 
 
 def _send(host: Host, delta: Delta) -> bool:
-    if host.revoked:
-        return True
     return publish(host, "workers.apply", seal(delta, host=host.name, key=host.key, direction="to-host"))
 
 
 def publish(host: Host, task: str, envelope: Any, *, expires: float | None = None) -> bool:
     """Put a signed message on the host's queue; False when the broker cannot be reached."""
+    if host.revoked:
+        return False
     try:
         # Without `argsrepr` Celery adds the content once more for logs, where it may hold secrets.
-        app.send_task(task, args=[envelope], queue=queue_of(host), expires=expires, argsrepr="(sealed)")
+        app.send_task(task, args=[envelope], queue=queue_of(host.name), expires=expires, argsrepr="(sealed)")
     except OperationalError as error:
         log.warning("the broker cannot be reached, host %s is told later: %s", host.name, error)
         return False

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import models
 
+from workers import __version__
+
 SILENT_AFTER = timedelta(seconds=25)
 """A host reports every ten seconds, whatever happens: two of them are missing then."""
 
@@ -56,6 +58,25 @@ class Host(models.Model):
     def silent(self) -> bool:
         """It was heard once, and not for a while: nobody should wait for it."""
         return self.last_seen is not None and datetime.now(UTC) - self.last_seen > SILENT_AFTER
+
+    @property
+    def state(self) -> str:
+        """invited, online, offline or revoked."""
+        if self.revoked:
+            return "revoked"
+        if self.last_seen is None:
+            return "invited"
+        return "offline" if self.silent else "online"
+
+    @property
+    def outdated(self) -> bool:
+        """Its worker is of another version than the server."""
+        return bool(self.version) and self.version != __version__
+
+    @property
+    def lag(self) -> int:
+        """Changes that it has not taken in yet."""
+        return self.revision - self.acked_revision
 
     @property
     def space(self) -> str:

@@ -3,12 +3,16 @@
 import secrets
 import time
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from django.db import connection, transaction
 
-from apps.common.errors import Invalid, NotFound
-from apps.hosts.models import Host
+from apps.common.errors import Conflict, Invalid, NotFound, Unauthorised
+from apps.hosts.models import Host, Invitation, new_key
+from netadmin.environment import HOST_NAME
+from workers.contract.envelope import Refused
+from workers.contract.joining import Request, Token, check_proof, make_token
 from workers.contract.reports import Facts, Report
 
 
@@ -33,6 +37,108 @@ def renew_epoch(host_id: uuid.UUID) -> Host:
     """Begin anew with the host: what it knows from before counts no more, and it is told everything."""
     Host.objects.filter(pk=host_id).update(epoch=new_epoch(), acked_revision=0)
     return Host.objects.get(pk=host_id)
+
+
+TOKEN_FOR = timedelta(hours=1)
+CLOCK_WITHIN = 60.0
+"""Seconds that a host's clock may differ from ours."""
+
+
+def add(name: str, advertise: str | None) -> Host:
+    """A host that no machine is yet; `invite` makes the token with which one becomes it."""
+    if not HOST_NAME.match(name):
+        raise Invalid(
+            "bad_name", f"{name!r} cannot be a host's name: use letters, digits, '-' and '.'.", "name"
+        )
+    if Host.objects.filter(name=name).exists():
+        raise Conflict("name_taken", f"There already is a host named {name!r}.", "name")
+    return Host.objects.create(name=name, advertise=check_advertise(advertise), epoch=new_epoch())
+
+
+def check_advertise(text: str | None) -> str | None:
+    """An address at which other hosts can reach this one, in canonical spelling."""
+    if not text:
+        return None
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise Invalid("bad_address", f"{text!r} is not an IP address.", "advertise") from None
+    if address.is_unspecified or address.is_multicast or address.is_loopback:
+        raise Invalid("bad_address", f"Other hosts cannot reach this one at {address}.", "advertise")
+    return str(address)
+
+
+def invite(host: Host) -> Token:
+    """A one-time token for the host. Until it is used, the key that the host may have already stays good."""
+    token = make_token()
+    Invitation.objects.update_or_create(
+        host=host,
+        defaults={
+            "key": token.key,
+            "verifier": token.verifier,
+            "expires": datetime.now(UTC) + TOKEN_FOR,
+        },
+    )
+    return token
+
+
+@transaction.atomic
+def accept(request: Request) -> tuple[Host, str]:
+    """Use up the invitation that the request proves to hold: the host with a new key, and the token's verifier.
+
+    Unauthorised "token_unknown" or "token_expired", Invalid "clock_skew". Nothing of a refused request is kept.
+    """
+    invitation = Invitation.objects.select_for_update().filter(key=request.key).first()
+    if invitation is None:
+        raise _unknown_token()
+    try:
+        check_proof(request, invitation.verifier)
+    except Refused as error:
+        raise _unknown_token() from error
+    if invitation.expires < datetime.now(UTC):
+        raise Unauthorised(
+            "token_expired", "This token has expired; ask for a new one: netadmin host renew NAME."
+        )
+    apart = request.at - time.time()
+    if abs(apart) > CLOCK_WITHIN:
+        which = "ahead of" if apart > 0 else "behind"
+        raise Invalid(
+            "clock_skew",
+            f"The machine's clock is {abs(apart):.0f} s {which} the server's; set it, best by NTP.",
+        )
+    host = Host.objects.select_for_update().get(pk=invitation.host_id)
+    host.key, host.epoch, host.sequence, host.acked_revision = new_key(), new_epoch(), 0, 0
+    host.revoked = False
+    host.save(update_fields=["key", "epoch", "sequence", "acked_revision", "revoked"])
+    invitation.delete()
+    return host, invitation.verifier
+
+
+def _unknown_token() -> Unauthorised:
+    # The same for what never was, what was used, and what is proved wrongly: who tries learns nothing.
+    return Unauthorised(
+        "token_unknown",
+        "This token is unknown, or was used before; ask for a new one: netadmin host renew NAME.",
+    )
+
+
+def revoke(host: Host) -> None:
+    """From now on its messages are refused and it gets none; a new invitation makes it a host again."""
+    Invitation.objects.filter(host=host).delete()
+    Host.objects.filter(pk=host.pk).update(key=new_key(), revoked=True)
+
+
+def refuse_drained(host: Host) -> None:
+    """Nothing new is put on a host that is drained or revoked."""
+    if host.revoked:
+        raise Conflict(
+            "host_revoked", f"Host {host.name} is revoked; invite it again: netadmin host renew {host.name}."
+        )
+    if host.drained:
+        raise Conflict(
+            "host_drained",
+            f"Host {host.name} is drained: nothing new is put on it; netadmin host undrain {host.name} ends that.",
+        )
 
 
 @transaction.atomic

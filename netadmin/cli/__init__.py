@@ -2,7 +2,7 @@
 
 import click
 
-from netadmin.cli import access, container, host, listing, network, process
+from netadmin.cli import access, container, host, listing, network, process, worker
 from netadmin.cli.session import make_host_option
 
 
@@ -27,6 +27,7 @@ for _command in (
     process.logs,
     process.events,
     host.host,
+    worker.worker,
     host.history,
     access.login,
     access.logout,

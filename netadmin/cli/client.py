@@ -58,6 +58,9 @@ class Client:
         """`wait`: seconds that the change itself may take, on top of the usual patience."""
         return self._request("POST", path, (), body, wait)
 
+    def patch(self, *path: str, body: Mapping[str, Any]) -> Answer:
+        return self._request("PATCH", path, (), body)
+
     def delete(self, *path: str, params: Params = ()) -> Answer:
         return self._request("DELETE", path, params, None)
 

@@ -14,7 +14,7 @@ from netadmin.cli.session import HostCommand, Session, for_each, with_session
 
 @click.group()
 def host() -> None:
-    """Show hosts, and clean up this one."""
+    """Add, show and remove hosts, and clean up this one."""
 
 
 @host.command()
@@ -27,14 +27,108 @@ def ls(session: Session, as_json: bool) -> None:
         print_json(found)
         return
     print_table(
-        ("NAME", "ADDRESS", "LAST SEEN", "PROBLEMS"),
-        [(one["name"], one["advertise"] or "", _seen(one), str(len(one["problems"]))) for one in found],
+        ("NAME", "ADDRESS", "STATE", "VERSION", "KERNEL", "LAG", "PROBLEMS"),
+        [
+            (
+                one["name"],
+                one["advertise"] or "",
+                _describe_state(one),
+                one["version"],
+                one["kernel"],
+                str(one["lag"]),
+                str(len(one["problems"])),
+            )
+            for one in found
+        ],
     )
 
 
-def _seen(one: dict[str, Any]) -> str:
-    age = describe_age(one["last_seen"])
-    return f"{age} ago" if age else "never"
+def _describe_state(one: dict[str, Any]) -> str:
+    """`online`, `offline since 5 minutes, drained` …"""
+    state = str(one["state"])
+    if state == "offline":
+        state += f" since {describe_age(one['last_seen'])}"
+    extras = [word for word in ("drained", "outdated") if one[word]]
+    return ", ".join([state, *extras])
+
+
+@host.command()
+@click.argument("name")
+@click.option("--advertise", metavar="IP", help="Its address for tunnels; overlay networks need it.")
+@with_session
+def add(session: Session, name: str, advertise: str | None) -> None:
+    """Add a host, and print the command with which its machine joins."""
+    answer = session.client.post("hosts", body={"name": name, "advertise": advertise})
+    _tell_command(answer.body["join_command"], name)
+
+
+@host.command()
+@click.argument("name", metavar="HOST")
+@with_session
+def renew(session: Session, name: str) -> None:
+    """Print a new command to join with; it gives the host a new key, and ends the old one."""
+    _tell_command(session.client.post("hosts", name, "renew", body={}).body["join_command"], name)
+
+
+def _tell_command(command: str, name: str) -> None:
+    click.echo(f"Run this as root on {name}, within an hour; it works once:", err=True)
+    click.echo(command)
+
+
+@host.command(name="set")
+@click.argument("name", metavar="HOST")
+@click.option("--advertise", metavar="IP", required=True, help="Its address for tunnels.")
+@with_session
+def change(session: Session, name: str, advertise: str) -> None:
+    """Give a host another advertise address."""
+    session.client.patch("hosts", name, body={"advertise": advertise or None})
+    click.echo(name)
+
+
+def _post_each(session: Session, names: tuple[str, ...], action: str) -> None:
+    def act(name: str) -> None:
+        session.client.post("hosts", name, action, body={})
+        click.echo(name)
+
+    for_each(names, act)
+
+
+@host.command()
+@click.argument("names", nargs=-1, required=True, metavar="HOST...")
+@with_session
+def drain(session: Session, names: tuple[str, ...]) -> None:
+    """Put nothing new on hosts; what is there goes on."""
+    _post_each(session, names, "drain")
+
+
+@host.command()
+@click.argument("names", nargs=-1, required=True, metavar="HOST...")
+@with_session
+def undrain(session: Session, names: tuple[str, ...]) -> None:
+    """Use hosts again."""
+    _post_each(session, names, "undrain")
+
+
+@host.command()
+@click.argument("names", nargs=-1, required=True, metavar="HOST...")
+@with_session
+def revoke(session: Session, names: tuple[str, ...]) -> None:
+    """End the keys and logins of hosts at once."""
+    _post_each(session, names, "revoke")
+
+
+@host.command()
+@click.argument("names", nargs=-1, required=True, metavar="HOST...")
+@click.option("-f", "--force", is_flag=True, help="With all that is on it.")
+@with_session
+def rm(session: Session, names: tuple[str, ...], force: bool) -> None:
+    """Remove hosts; their machines are told to become empty."""
+
+    def remove(name: str) -> None:
+        session.client.delete("hosts", name, params=[("force", "1")] if force else [])
+        click.echo(name)
+
+    for_each(names, remove)
 
 
 @host.command()

@@ -155,10 +155,13 @@ def ls(session: Session, quiet: bool, no_trunc: bool, filters: Params, as_json: 
         for net in found:
             click.echo(shorten(net["id"], no_trunc))
     else:
-        print_table(
-            ("NETWORK ID", "NAME", "DRIVER", "SCOPE"),
-            [(shorten(net["id"], no_trunc), net["name"], net["driver"], net["scope"]) for net in found],
-        )
+        heads = ["NETWORK ID", "NAME", "DRIVER", "SCOPE"]
+        rows = [[shorten(net["id"], no_trunc), net["name"], net["driver"], net["scope"]] for net in found]
+        if len({net["host"] for net in found if net["host"]}) > 1:
+            heads.append("HOST")
+            for row, net in zip(rows, found, strict=True):
+                row.append(net["host"] or ", ".join(net["hosts"]))
+        print_table(heads, rows)
 
 
 @network.command(cls=HostCommand)

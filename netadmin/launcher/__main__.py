@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from netadmin.environment import Environment, Misconfigured
-from netadmin.launcher.children import NotReady
 from netadmin.launcher.launcher import Failed, Launcher
 from netadmin.launcher.parts import log_folder
+from workers.supervision.children import NotReady
 
 
 def say(line: str) -> None:

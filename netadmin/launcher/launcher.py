@@ -12,10 +12,10 @@ from typing import Any
 
 from netadmin.environment import Environment
 from netadmin.launcher import parts
-from netadmin.launcher.children import Child, Keeper
-from netadmin.launcher.logs import explain, open_log
-from netadmin.launcher.process import Process
-from netadmin.launcher.readiness import listens, read_json
+from workers.supervision.children import Child, Keeper
+from workers.supervision.logs import explain, open_log
+from workers.supervision.process import Process
+from workers.supervision.readiness import listens, read_json
 
 REPORT_WITHIN = 20.0
 """Seconds that this machine's own host may take to its first report before we say that it is late."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import redis
 
 from workers.planning.objects import Process
+from workers.runtimes.__main__ import STREAMS
 from workers.runtimes.client import Supervisor
 
 HOST = "alpha"
@@ -62,10 +63,9 @@ class Machine:
             str(self.folder / "socket"),
         ]
         command += ["--state-dir", str(self.folder / "state"), "--host", HOST]
-        if self._redis_url:
-            command += ["--redis", self._redis_url]
+        environment = {**os.environ, **({STREAMS: self._redis_url} if self._redis_url else {})}
         (self.folder / "socket").unlink(missing_ok=True)
-        self.supervisor = subprocess.Popen(command)
+        self.supervisor = subprocess.Popen(command, env=environment)
         wait_until((self.folder / "socket").exists, "the control socket is there")
         wait_until(self._answers, "the supervisor answers")
 

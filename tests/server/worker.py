@@ -10,6 +10,7 @@ from kombu import Connection
 
 from apps.hosts.models import Host
 from netadmin.environment import Environment
+from workers.contract.broker import answer_key
 from workers.contract.envelope import Refused, seal, unseal
 from workers.contract.questions import Answer, Question
 
@@ -46,7 +47,7 @@ def answering_worker(host: Host, answering: Answering, *, key: str | None = None
                 answer = answering(question, answers)
                 if answer is not None:
                     sealed = seal(answer, host=host.name, key=key or host.key, direction="to-server")
-                    answers.lpush(f"netadmin:answer:{question.id}", json.dumps(sealed))
+                    answers.lpush(answer_key(host.name, question.id), json.dumps(sealed))
 
     thread = threading.Thread(target=serve)
     thread.start()

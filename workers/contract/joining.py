@@ -62,7 +62,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     """PEM of the authority that signed the broker's certificate; empty: one that the machine trusts anyway."""
     advertise: str = ""
     state_dir: str = ""
-    """Chosen on the machine itself."""
+    """Of the host's processes; chosen on the machine itself."""
 
 
 def make_token() -> Token:

@@ -28,6 +28,8 @@ from workers.runtimes.supervisor import Supervisor
 from workers.runtimes.sweep import Sweeper
 
 log = logging.getLogger("workers.runtimes")
+STREAMS = "NETADMIN_STREAMS"
+"""Variable with the URL of the Redis through which the streams of sessions go; without it there are no sessions."""
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -43,7 +45,6 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m workers.runtimes", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="control socket to listen on")
     parser.add_argument("--state-dir", type=Path, required=True, help="folder for records and logs")
-    parser.add_argument("--redis", metavar="URL", help="where the streams of sessions go; none: no sessions")
     parser.add_argument("--host", required=True, help="name of this host")
     return parser.parse_args(arguments)
 
@@ -65,7 +66,9 @@ async def supervise(options: argparse.Namespace) -> None:
     sweeper = Sweeper()
     supervisor = Supervisor(records, logs, sweeper)
     # No time limit of the client's own: a subscription is silent for as long as its user is.
-    redis = Redis.from_url(options.redis, socket_timeout=None) if options.redis else None
+    # Out of the environment at once: what is started from here shall not find it there.
+    url = os.environ.pop(STREAMS, None)
+    redis = Redis.from_url(url, socket_timeout=None) if url else None
     control = Control(supervisor, Sessions(redis, options.host, supervisor, sweeper, logs), sweeper, logs)
 
     async def terminate() -> None:

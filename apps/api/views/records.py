@@ -1,4 +1,4 @@
-"""/hosts/, /endpoints/, /subnets/, /pools/ and /operations/"""
+"""/endpoints/, /subnets/, /pools/ and /operations/"""
 
 from typing import Any
 
@@ -14,7 +14,6 @@ from apps.accounts.roles import account
 from apps.api import filters, requests
 from apps.api.representations import (
     EndpointOut,
-    HostOut,
     OperationOut,
     PoolOut,
     SubnetOut,
@@ -24,24 +23,10 @@ from apps.api.views.base import Resource, read
 from apps.common.errors import NotFound
 from apps.delivery.changes import Change, record
 from apps.delivery.models import Operation
-from apps.hosts import services as hosts
-from apps.hosts.models import Host
 from apps.ipam.models import Pool, Subnet
 from apps.ipam.services import store_pool, utilisations
 from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import attached, find_endpoint
-
-
-class HostView(mixins.ListModelMixin, Resource[Host]):
-    """The machines that run a worker."""
-
-    serializer_class = HostOut
-    filterset_class = filters.Hosts
-    queryset = Host.objects.all()
-
-    def retrieve(self, request: Request, id: str) -> Response:
-        """One host."""
-        return Response(HostOut(hosts.pick(self.term)).data)
 
 
 class EndpointView(mixins.ListModelMixin, Resource[Endpoint]):

@@ -10,6 +10,7 @@ from apps.common.errors import Conflict, Invalid, NotFound
 from apps.containers.models import Container
 from apps.containers.services import refuse_removing
 from apps.hosts.models import Host
+from apps.hosts.services import refuse_drained
 from apps.ipam import services as ipam
 from apps.networks.models import WIRED, Alias, Driver, Endpoint, Link, Network
 from apps.networks.rules import check_dns_name, derive_mac, parse_address, parse_mac
@@ -32,6 +33,7 @@ class Wish:
 
 def connect(host: Host, network: Network, container: Container, wish: Wish) -> Endpoint:
     """Attach the container: at once when it runs, at its next start when it does not."""
+    refuse_drained(host)
     return attach(host, network, container, wish, _check_fit(network, container))
 
 

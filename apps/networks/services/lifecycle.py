@@ -7,6 +7,7 @@ from apps.common.errors import Conflict, Invalid
 from apps.containers import services as containers
 from apps.containers.models import Container
 from apps.hosts.models import Host
+from apps.hosts.services import refuse_drained
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.services.endpoints import Wish, attach, drop
 
@@ -24,6 +25,7 @@ def create_container(
     stop_timeout: float = 10.0,
 ) -> Container:
     """Record a container on its networks, in the order given; without one it is on none of them."""
+    refuse_drained(host)
     drivers = [network.driver for network, _ in attachments]
     if len(drivers) > 1 and (Driver.HOST in drivers or Driver.NULL in drivers):
         raise Invalid("only_network", "The host and none networks go with no other network.", "networks")
@@ -52,6 +54,7 @@ def create_container(
 def start_container(host: Host, container: Container) -> Container:
     """Start it, unless it runs."""
     if not container.running:
+        refuse_drained(host)
         containers.start(container, host.revision)
     return container
 

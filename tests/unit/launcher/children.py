@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from netadmin.launcher.children import Child
+from workers.supervision.children import Child
 
 ANSWER = """
 import os, pathlib, signal, socket, sys, time

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from netadmin.launcher.children import Keeper, NotReady
 from tests.unit.launcher.children import is_alive, make_child, own_group, read_pid
+from workers.supervision.children import Keeper, NotReady
 
 
 async def until(condition: Callable[[], bool], within: float = 15.0) -> None:
@@ -119,7 +119,7 @@ def test_what_a_child_has_started_in_its_group_ends_with_it(tmp_path: Path) -> N
 def test_no_child_survives_a_launcher_that_is_killed(tmp_path: Path) -> None:
     launcher = f"""
 import asyncio, pathlib
-from netadmin.launcher.children import Keeper
+from workers.supervision.children import Keeper
 from tests.unit.launcher.children import make_child
 async def main():
     folder = pathlib.Path({str(tmp_path)!r})

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from netadmin.launcher.process import Process
-from netadmin.launcher.readiness import answers_ping, listens
 from netadmin.launcher.redis import find_redis, make_redis_command
+from workers.supervision.process import Process
+from workers.supervision.readiness import answers_ping, listens
 
 
 def test_the_packaged_program_serves_when_the_machine_has_none(

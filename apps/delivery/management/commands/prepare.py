@@ -2,10 +2,13 @@
 
 import json
 import os
+import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
@@ -16,8 +19,11 @@ from apps.hosts.models import Host
 from apps.hosts.services import advance, enrol
 from apps.networks.models import Network
 from apps.networks.rules import PREDEFINED, default_bridge_options
+from apps.networks.services.hosts import move_host
 from apps.networks.services.networks import ensure_predefined
+from apps.networks.services.peers import refresh_host
 from netadmin.environment import Environment
+from workers.contract.joining import Configuration
 
 
 class Command(BaseCommand):
@@ -28,6 +34,9 @@ class Command(BaseCommand):
         environment: Environment = settings.ENVIRONMENT
         password = ensure_accounts(environment.admin_password)
         host, _ = enrol(environment.host_name)
+        advertise = environment.advertise or (None if host.advertise else find_own_address())
+        if advertise and advertise != host.advertise:
+            change_advertise(host, advertise)
         ensure_networks(host, icc=environment.bridge_icc)
         write_worker_configuration(environment, host)
         self.stdout.write(json.dumps({"host": host.name, "user": ADMINISTRATOR, "password": password}))
@@ -42,20 +51,35 @@ def ensure_networks(host: Host, *, icc: bool = True) -> None:
         ensure_predefined(advance(host.pk), icc=icc)
 
 
+def find_own_address() -> str | None:
+    """The address with which this machine leaves by its default route; None without one."""
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        # Nothing is sent: to connect a datagram socket only chooses the route.
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))
+            return str(probe.getsockname()[0])
+    return None
+
+
+def change_advertise(host: Host, advertise: str) -> None:
+    with transaction.atomic():
+        locked = move_host(advance(host.pk), advertise)
+        # The broker may not be up yet: what the others must know, the resync tells.
+        refresh_host(locked, lambda network, since: None)
+    host.advertise = advertise
+
+
 def write_worker_configuration(environment: Environment, host: Host) -> None:
     """What the worker of this machine's host needs to know; only its owner may read the key in it."""
-    text = json.dumps(
-        {
-            "host": host.name,
-            "key": host.key,
-            "epoch": host.epoch,
-            "broker_url": environment.broker_url,
-            "redis_url": environment.channel_url,
-            "state_dir": str(environment.host_dir),
-            "server_queue": "server",
-        },
-        indent=2,
+    configuration = Configuration(
+        host=host.name,
+        key=host.key,
+        epoch=host.epoch,
+        redis_url=environment.channel_url,
+        advertise=host.advertise or "",
+        state_dir=str(environment.host_dir),
     )
+    text = msgspec.json.format(msgspec.json.encode(configuration)).decode()
     path = environment.worker_configuration
     if path.exists() and path.read_text() == text:
         return

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netadmin.launcher.logs import explain, find_log, open_log
-from netadmin.launcher.process import Process, describe_end
+from workers.supervision.logs import explain, find_log, open_log
+from workers.supervision.process import Process, describe_end
 
 FIRST_DELAY, LAST_DELAY = 0.5, 30.0
 """Seconds before the first restart of a child that died, and the most between later ones."""

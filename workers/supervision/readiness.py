@@ -33,8 +33,9 @@ async def listens(path: Path) -> bool:
 
 
 async def answers_ping(path: Path) -> bool:
-    """Redis also answers while it still loads its file, with an error."""
-    return await exchange(path, b"PING\r\n", until=b"\r\n") == b"+PONG\r\n"
+    """Redis also answers while it still loads its file, with an error; to ask for a login it must be up."""
+    answer = await exchange(path, b"PING\r\n", until=b"\r\n")
+    return answer == b"+PONG\r\n" or answer.startswith(b"-NOAUTH")
 
 
 async def get(path: Path, url: str) -> tuple[int, bytes]:

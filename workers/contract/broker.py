@@ -1,0 +1,96 @@
+"""The broker as server and hosts use it: queues, keys and channels, and what a host's login may do. Pure.
+
+Names of hosts have letters, digits, `-` and `.` only, so that none of them is a pattern, and `:` ends them.
+"""
+
+import hashlib
+from urllib.parse import quote
+
+SERVER_QUEUE = "server"
+
+
+def queue_of(host: str) -> str:
+    return f"host.{host}"
+
+
+def answer_key(host: str, question: str) -> str:
+    """The list to which the host gives its one answer."""
+    return f"netadmin:answer:{host}:{question}"
+
+
+def transport_options(host: str) -> dict[str, object]:
+    """kombu's options for a host's worker: what it has taken and not finished is kept apart from all others'."""
+    own = f"netadmin:unacked:{host}"
+    return {
+        "priority_steps": [0],
+        "unacked_key": f"{own}:messages",
+        "unacked_index_key": f"{own}:index",
+        "unacked_mutex_key": f"{own}:mutex",
+    }
+
+
+def spell_for_kombu(redis_url: str) -> str:
+    """A URL as redis-py spells it, as kombu does."""
+    return (
+        f"redis+socket://{redis_url.removeprefix('unix://')}"
+        if redis_url.startswith("unix://")
+        else redis_url
+    )
+
+
+def with_authority(redis_url: str, path: str) -> str:
+    """The URL of a broker whose certificate must be signed by the authority in that file."""
+    return f"{redis_url}?ssl_cert_reqs=required&ssl_ca_certs={quote(path, safe='/')}"
+
+
+def name_login(host: str) -> str:
+    return f"host.{host}"
+
+
+def describe_login(host: str, password: str) -> list[str]:
+    """The rules of a host's login, as ACL SETUSER takes them (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/).
+
+    It takes from its own queue, keeps what it has taken, gives reports and answers, and speaks on its own channels.
+    """
+    return [
+        "reset",
+        "on",
+        f"#{hashlib.sha256(password.encode()).hexdigest()}",
+        f"~{queue_of(host)}",
+        f"~netadmin:unacked:{host}:*",
+        f"%W~{SERVER_QUEUE}",
+        f"%W~netadmin:answer:{host}:*",
+        f"&netadmin:stream:{host}:*",
+        "-@all",
+        *(f"+{command}" for command in COMMANDS),
+    ]
+
+
+COMMANDS = (
+    "ping",
+    "hello",
+    "client|setname",
+    "select",
+    "brpop",
+    "lpush",
+    "rpush",
+    "llen",
+    "expire",
+    "set",
+    "hset",
+    "hget",
+    "hdel",
+    "zadd",
+    "zrem",
+    "zrevrangebyscore",
+    "multi",
+    "exec",
+    "discard",
+    "watch",
+    "unwatch",
+    "evalsha",
+    "script|load",
+    "subscribe",
+    "unsubscribe",
+    "publish",
+)

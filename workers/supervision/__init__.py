@@ -1,0 +1,1 @@
+"""Keeps child processes running: started, watched, restarted when they die, ended with everything they started."""
