@@ -140,6 +140,7 @@ SPECTACULAR_SETTINGS = {
         }
     },
     "ENUM_NAME_OVERRIDES": {
+        "HostState": "apps.api.representations.HOST_STATES",
         "RowState": "apps.api.representations.STATES",
         "ContainerState": "apps.containers.models.Container.State",
         "ContainerWanted": "apps.containers.models.Container.Wanted",

@@ -74,7 +74,11 @@ class Machine:
     def _start(self, *command: str) -> None:
         with (self.folder / "worker.log").open("ab") as log:
             self.worker = subprocess.Popen(
-                [*self.prefix, *command], env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [*self.prefix, *command],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
 
     def stop(self) -> None:
@@ -137,7 +141,11 @@ class Fleet:
         machine = self.machines[name] = Machine(name, address, folder, holder)
         run("ip", "link", "add", machine.link, "type", "veth", "peer", "eth0", "netns", str(holder.pid))
         run("ip", "link", "set", machine.link, "master", UNDERLAY, "up")
-        for command in (f"addr add {address}/24 dev eth0", "link set eth0 up", "route add default via 192.168.5.1"):
+        for command in (
+            f"addr add {address}/24 dev eth0",
+            "link set eth0 up",
+            "route add default via 192.168.5.1",
+        ):
             machine.run("ip", *command.split())
         return machine
 
@@ -185,6 +193,9 @@ class Fleet:
         """What the name service of the container says first; empty: nothing."""
         return self.inside(host, container, "getent", "ahostsv4", name).stdout.partition(" ")[0]
 
+    def sandboxes(self, host: str) -> set[str]:
+        return set(self.machines[host].run("ls", "/run/netns").split())
+
     def forwarding(self, host: str) -> set[tuple[str, str]]:
         """(MAC, far end) of all entries of the host's tunnels."""
         lines = self.machines[host].run("bridge", "fdb", "show").splitlines()
@@ -218,7 +229,12 @@ class Sniffer:
                 if data[12:14] == b"\x08\x00" and data[23] == 17 and data[36:38] == (4789).to_bytes(2, "big"):
                     inner = data[50:]
                     kind = int.from_bytes(inner[12:14], "big")
-                    yield int.from_bytes(data[46:49], "big"), socket.inet_ntoa(data[30:34]), inner[:6].hex(":"), kind
+                    yield (
+                        int.from_bytes(data[46:49], "big"),
+                        socket.inet_ntoa(data[30:34]),
+                        inner[:6].hex(":"),
+                        kind,
+                    )
 
 
 @contextmanager
@@ -228,5 +244,3 @@ def sniffing(fleet: Fleet) -> Iterator[Sniffer]:
         yield sniffer
     finally:
         sniffer.close()
-
-

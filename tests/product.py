@@ -72,7 +72,11 @@ class Product:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command line, whatever becomes of it."""
         return subprocess.run(
-            [*self.prefix, NETADMIN, *words], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            [*self.prefix, NETADMIN, *words],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
 
     def do(self, line: str) -> str:
@@ -80,6 +84,12 @@ class Product:
         done = self.run(*line.split())
         assert (done.returncode, done.stderr) == (0, ""), (line, done.stdout, done.stderr, self.read_logs())
         return done.stdout.removesuffix("\n")
+
+    def do_quietly(self, line: str) -> str:
+        """The same, whatever it says on stderr besides."""
+        done = self.run(*line.split())
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        return done.stdout.strip()
 
     def refuse(self, line: str) -> str:
         """A command line that must fail with status 1 and one line on stderr; that line."""

@@ -13,7 +13,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "build" / "tests"
-SUITES = ("architecture", "unit", "server", "kernel", "dns", "runtimes", "workers", "fullstack", "seed")
+SUITES = (
+    "architecture",
+    "unit",
+    "server",
+    "kernel",
+    "dns",
+    "runtimes",
+    "workers",
+    "fullstack",
+    "overlay",
+    "seed",
+)
 NOTHING_COLLECTED = 5
 
 

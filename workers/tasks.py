@@ -50,8 +50,7 @@ def read_configuration(path: Path) -> Configuration:
     )
 
 
-def make_app(configuration: Configuration) -> Celery:
-    """A Celery app that serves this host alone, with its agent thread started."""
+def _configure(configuration: Configuration) -> Celery:
     app = Celery("workers", broker=spell_for_kombu(configuration.redis_url))
     app.conf.update(
         # Declared by the server, who publishes to them: this host's login may not write what all queues share.
@@ -67,6 +66,12 @@ def make_app(configuration: Configuration) -> Celery:
         worker_hijack_root_logger=False,
         task_publish_retry=False,
     )
+    return app
+
+
+def make_app(configuration: Configuration) -> Celery:
+    """A Celery app that serves this host alone, with its agent thread started."""
+    app = _configure(configuration)
     state_dir = Path(configuration.state_dir)
     reports = Queue(SERVER_QUEUE, no_declare=True)
 

@@ -16,6 +16,7 @@ from apps.ipam.services import utilisations
 from apps.networks.models import Driver, Endpoint, Membership, Network
 from apps.networks.selectors import dns_names
 
+HOST_STATES = ["invited", "online", "offline", "revoked"]
 STATES = ["active", "pending", "removing", "failed"]
 
 
@@ -59,7 +60,7 @@ class HostOut(serializers.ModelSerializer[Host]):
             "problems",
         ]
 
-    state = serializers.ChoiceField(choices=["invited", "online", "offline", "revoked"])
+    state = serializers.ChoiceField(choices=HOST_STATES)
     outdated = serializers.BooleanField(help_text="Its worker is of another version than the server.")
     lag = serializers.IntegerField(help_text="Changes that it has not taken in yet.")
     underlays = serializers.DictField(child=serializers.IntegerField(), help_text="MTU by own address.")

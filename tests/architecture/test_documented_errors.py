@@ -5,7 +5,14 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-STATUS = {"Invalid": 400, "Forbidden": 403, "NotFound": 404, "Conflict": 409, "Unavailable": 503}
+STATUS = {
+    "Invalid": 400,
+    "Unauthorised": 401,
+    "Forbidden": 403,
+    "NotFound": 404,
+    "Conflict": 409,
+    "Unavailable": 503,
+}
 ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (\d{3}) \|", re.MULTILINE)
 
 LOOKED_UP = ("network", "container", "endpoint", "subnet", "pool")

@@ -34,7 +34,7 @@ def modules_below(*folders: str) -> list[str]:
         (("workers",), "django,rest_framework,channels,apps,netadmin"),
         (("workers/contract", "workers/planning"), "django,celery,redis,pyroute2,asyncio"),
         (("netadmin/cli",), "django,rest_framework,celery,apps,workers"),
-        (("netadmin/launcher", "netadmin/environment"), "django,celery,apps,workers"),
+        (("netadmin/launcher", "netadmin/environment", "workers/supervision"), "django,celery,apps,pyroute2"),
     ],
 )
 def test_these_modules_can_be_imported_without_those_packages(folders: tuple[str, ...], blocked: str) -> None:

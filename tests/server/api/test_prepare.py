@@ -44,7 +44,7 @@ def test_the_first_time_makes_host_networks_accounts_and_worker_settings(place: 
         host.key,
         host.epoch,
     )
-    assert configuration["server_queue"] == "server"
+    assert configuration["redis_url"] == place.ENVIRONMENT.channel_url
 
 
 def test_the_second_time_changes_nothing(place: Any) -> None:

@@ -9,9 +9,17 @@ from apps.api.urls import urlpatterns
 from tests.server.people import ROLES, make_client
 
 pytestmark = pytest.mark.django_db
-OPEN = {"schema", "docs"}
-"""Descriptions of the API, which hold nothing of anybody's."""
-ADMINISTRATORS_ONLY = {("pool-list", "post"), ("pool-detail", "delete")}
+OPEN = {"schema", "docs", "join"}
+"""Descriptions of the API, which hold nothing of anybody's, and where a machine shows a token of its own."""
+ADMINISTRATORS_ONLY = {
+    ("pool-list", "post"),
+    ("pool-detail", "delete"),
+    ("host-list", "post"),
+    ("host-detail", "patch"),
+    ("host-detail", "delete"),
+    ("host-renew", "post"),
+    ("host-revoke", "post"),
+}
 
 
 def offered() -> list[tuple[str, str, str]]:
@@ -22,7 +30,8 @@ def offered() -> list[tuple[str, str, str]]:
         path = str(pattern.pattern).lstrip("^").rstrip("/?$").replace("(?P<id>[^/]+)", "99")
         path = path.replace("(?P<id>[0-9]{1,18})", "99")
         assert "(" not in path, path
-        actions = getattr(pattern.callback, "actions", None) or {"get": "get"}
+        only = {"join": {"post": "post"}}.get(str(pattern.name), {"get": "get"})
+        actions = getattr(pattern.callback, "actions", None) or only
         found += [(str(pattern.name), method, path) for method in actions]
     return found
 
@@ -46,7 +55,7 @@ def test_the_table_holds_what_the_contract_names() -> None:
 def test_a_role_may_do_what_it_is_for(name: str, method: str, path: str, role: str) -> None:
     client: Any = make_client(role)
     response = getattr(client, method)(
-        f"/api/v1/{path}/", {"?": 1} if method == "post" else None, format="json"
+        f"/api/v1/{path}/", {"?": 1} if method in ("post", "patch") else None, format="json"
     )
     refused = response.status_code in (401, 403)
     assert refused is not allows(name, method, role), (response.status_code, response.content[:200])

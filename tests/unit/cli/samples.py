@@ -9,7 +9,7 @@ OPERATION_ID = "b0a4a4ad-7c0c-4c5c-9a3f-0f6a3f0f2d11"
 
 
 def make_network(name: str = "isolated_nw", **changes: Any) -> dict[str, Any]:
-    return {"id": NETWORK_ID, "name": name, "driver": "bridge", "scope": "local", **changes}
+    return {"id": NETWORK_ID, "name": name, "driver": "bridge", "scope": "local", "host": "node1", **changes}
 
 
 def make_container(name: str = "container3", **changes: Any) -> dict[str, Any]:

@@ -94,13 +94,27 @@ def test_an_ambiguous_name_is_not_looked_for_among_networks(netadmin: Invoke, fa
     assert (result.exit_code, result.stdout, result.stderr) == (1, "[]\n", "Error: Several match a.\n")
 
 
-def test_hosts_are_listed_with_when_they_were_last_seen(netadmin: Invoke, far_end: FarEnd) -> None:
-    seen = {"name": "node1", "advertise": "192.0.2.1", "last_seen": ago(minutes=4.5), "problems": []}
-    far_end.tell("GET", "hosts/", page(seen, {**seen, "name": "node2", "last_seen": None, "problems": ["x"]}))
+def test_hosts_are_listed_with_how_they_are(netadmin: Invoke, far_end: FarEnd) -> None:
+    first = {
+        "name": "node1",
+        "advertise": "192.0.2.1",
+        "state": "online",
+        "drained": False,
+        "outdated": False,
+        "version": "1.2.3",
+        "kernel": "6.1.0",
+        "lag": 0,
+        "last_seen": ago(minutes=4.5),
+        "problems": [],
+    }
+    second = {**first, "name": "node2", "state": "offline", "drained": True, "lag": 3, "problems": ["x"]}
+    third = {**first, "name": "node3", "state": "invited", "outdated": True, "advertise": None, "version": ""}
+    far_end.tell("GET", "hosts/", page(first, second, third))
     assert netadmin("host", "ls").stdout.splitlines() == [
-        "NAME    ADDRESS     LAST SEEN       PROBLEMS",
-        "node1   192.0.2.1   4 minutes ago   0",
-        "node2   192.0.2.1   never           1",
+        "NAME    ADDRESS     STATE                              VERSION   KERNEL   LAG   PROBLEMS",
+        "node1   192.0.2.1   online                             1.2.3     6.1.0    0     0",
+        "node2   192.0.2.1   offline since 4 minutes, drained   1.2.3     6.1.0    3     1",
+        "node3               invited, outdated                            6.1.0    0     0",
     ]
 
 

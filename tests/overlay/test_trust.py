@@ -1,0 +1,119 @@
+"""A host is trusted for itself only: what its login may do, and what is refused."""
+
+import json
+import subprocess
+
+import pytest
+import redis
+
+from tests.fleet import Fleet, await_true
+from tests.product import NETADMIN
+from workers.contract.broker import with_authority
+from workers.contract.joining import Configuration
+
+
+@pytest.fixture(scope="module")
+def stolen(fleet: Fleet) -> Configuration:
+    """What somebody finds on node2."""
+    folder = fleet.machines["node2"].folder / "hosts" / "node2"
+    path = folder / "worker.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    found = json.loads(path.read_text())
+    url = with_authority(found["redis_url"], str(folder / "broker.pem"))
+    return Configuration(**{**found, "redis_url": url})
+
+
+def test_a_login_is_good_for_its_own_host_only(fleet: Fleet, stolen: Configuration) -> None:
+    client = redis.Redis.from_url(stolen.redis_url)
+    assert client.llen("host.node2") == 0
+    for command in (
+        ("LLEN", "host.node3"),
+        ("BRPOP", "host.node1", 1),
+        ("LRANGE", "server", 0, -1),
+        ("BRPOP", "server", 1),
+        ("HGETALL", "unacked"),
+        ("HGET", "netadmin:unacked:node3:messages", "x"),
+        ("LPUSH", "netadmin:answer:node3:x", "forged"),
+        ("SUBSCRIBE", "netadmin:stream:node3:x:in"),
+        ("PUBLISH", "netadmin:stream:node3:x:out", "forged"),
+        ("KEYS", "*"),
+        ("CONFIG", "GET", "*"),
+        ("ACL", "LIST"),
+        ("FLUSHALL",),
+        ("EVAL", "return redis.call('LLEN', 'host.node3')", 0),
+    ):
+        with pytest.raises(redis.ResponseError, match=r"(?i)no permissions|NOPERM|can't|not allowed"):
+            client.execute_command(*command)
+    assert client.lpush("server", "not even JSON") >= 1
+    await_true(lambda: fleet.state_of("node3") == "online", "the server goes on")
+
+
+def test_without_a_login_or_with_another_authority_nobody_comes_in(stolen: Configuration) -> None:
+    host, _, tail = stolen.redis_url.partition("@")
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis.from_url(f"rediss://{tail}").ping()
+    trusting_nobody = f"{host}@{tail.partition('?')[0]}?ssl_cert_reqs=required"
+    with pytest.raises(redis.ConnectionError):
+        redis.Redis.from_url(trusting_nobody).ping()
+
+
+def test_a_token_works_once(fleet: Fleet) -> None:
+    command = fleet.product.do_quietly("host add node9 --advertise 192.168.5.19").split()
+    machine = fleet.machines["node3"]
+    folder = str(fleet.folder / "node9")
+    words = [*machine.prefix, NETADMIN, *command[1:], "--no-start", "--state-dir", folder]
+    first = subprocess.run(words, capture_output=True, text=True, env=machine.environment)
+    # The address is another machine's: said, and the token is used up all the same.
+    assert first.returncode == 1 and "No device of this machine has the advertise address" in first.stderr
+    again = subprocess.run(words, capture_output=True, text=True, env=machine.environment)
+    assert again.returncode == 1 and "used before" in again.stderr
+    fleet.product.do("host rm node9")
+
+
+def test_a_revoked_host_gets_and_changes_nothing(fleet: Fleet, stolen: Configuration) -> None:
+    do = fleet.product.do
+    do("network create -d overlay lab")
+    do("run -d --name=c1 --net=lab --host node1")
+    do("run -d --name=c2 --net=lab --host node2")
+    await_true(lambda: fleet.ping("node1", "c1", "c2"), "they reach each other", 5)
+    do("host revoke node2")
+    assert fleet.state_of("node2") == "revoked"
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis.from_url(stolen.redis_url).ping()
+    refused = fleet.product.refuse("run -d --name=c3 --host node2")
+    assert "is revoked" in refused
+    seen = json.loads(do("host inspect node2"))[0]["last_seen"]
+    # What it had runs on; what it is told now does not reach it.
+    assert fleet.ping("node1", "c1", "c2")
+    assert fleet.sandboxes("node2") == {"c2"}
+    assert json.loads(do("host inspect node2"))[0]["last_seen"] == seen
+    # A new token makes it a host again, which goes on where it was.
+    fleet.machines["node2"].stop()
+    fleet.machines["node2"].join(fleet.product.do_quietly("host renew node2"))
+    fleet.await_state("node2", "online")
+    do("run -d --name=c3 --net=lab --host node2")
+    await_true(lambda: fleet.ping("node1", "c1", "c3"), "the renewed host works", 5)
+
+
+def test_a_drained_host_keeps_what_it_has(fleet: Fleet) -> None:
+    fleet.product.do("run -d --name=d --host node3")
+    fleet.product.do("host drain node3")
+    assert "online, drained" in fleet.product.do("host ls")
+    assert "is drained" in fleet.product.refuse("run -d --name=e --host node3")
+    assert "is drained" in fleet.product.refuse("network connect lab d")
+    fleet.product.do("stop d")
+    assert "is drained" in fleet.product.refuse("start d")
+    fleet.product.do("host undrain node3")
+    fleet.product.do("start d")
+    fleet.product.do("rm -f d")
+
+
+def test_a_removed_host_becomes_empty(fleet: Fleet) -> None:
+    fleet.product.do("run -d --name=g --net=lab --host node3")
+    assert "container g" in fleet.product.refuse("host rm node3")
+    fleet.product.do("host rm -f node3")
+    machine = fleet.machines["node3"]
+    await_true(lambda: not fleet.sandboxes("node3"), "its namespaces are gone", 10)
+    await_true(lambda: "ov-" not in machine.run("ip", "-o", "link"), "its networks are gone", 10)
+    assert fleet.address_of("node1", "c1", "g") == ""
+    assert "no host named 'node3'" in fleet.product.refuse("host inspect node3")
