@@ -14,6 +14,7 @@ REFUSALS = {
     "403": "The role does not allow it, or the rules never do.",
     "404": "There is no such object.",
     "409": "The present state forbids it, or the host could not do it.",
+    "429": "Too many tries; wait a minute.",
     "503": "The host does not answer.",
 }
 SYNCHRONOUS = {"pools", "tokens", "exec", "hosts", "join"}
@@ -63,6 +64,8 @@ class Schema(AutoSchema):
             codes.append("404")
         if self.method != "GET":
             codes += ["403", "409"]
+        if self.view.throttle_classes:
+            codes.append("429")
         if self.method != "GET" or self.path.rstrip("/").endswith("logs"):
             codes += ["409", "503"]
         return sorted(set(codes))

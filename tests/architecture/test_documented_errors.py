@@ -24,6 +24,7 @@ FRAMEWORK = {
     "method_not_allowed",
     "not_acceptable",
     "bad_token",
+    "throttled",
 }
 """Answered by the REST framework, not by our services."""
 
