@@ -103,30 +103,32 @@ class Machine:
 class Fleet:
     folder: Path
     machines: dict[str, Machine] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=dict)
-    """Of the server, besides those that a fleet needs."""
     product: Product = field(init=False)
 
     def build(self, count: int) -> None:
         """Machines node1 … on an underlay, the server on the first, all of them joined and heard."""
+        first = self.lay_underlay()
+        self.start_server({"NETADMIN_BROKER_LISTEN": f"{first.address}:6390"})
+        for number in range(2, count + 1):
+            self.join(self.add_machine(number))
+
+    def lay_underlay(self) -> Machine:
+        """The underlay with the first machine on it."""
         run("ip", "link", "add", UNDERLAY, "type", "bridge", "mcast_snooping", "0")
         run("ip", "addr", "add", "192.168.5.1/24", "dev", UNDERLAY)
         run("ip", "link", "set", UNDERLAY, "up")
-        first = self.add_machine(1)
-        server = {
-            "NETADMIN_BROKER_LISTEN": f"{first.address}:6390",
+        return self.add_machine(1)
+
+    def start_server(self, settings: dict[str, str]) -> None:
+        first = self.machines["node1"]
+        usual = {
             "NETADMIN_ADVERTISE": first.address,
             "NETADMIN_PUBLIC_URL": f"http://{first.address}:8000",
         }
         self.product = Product(
-            first.folder,
-            f"{first.address}:8000",
-            settings={**server, **self.settings},
-            prefix=first.prefix,
+            first.folder, f"{first.address}:8000", settings={**usual, **settings}, prefix=first.prefix
         )
         self.product.start()
-        for number in range(2, count + 1):
-            self.join(self.add_machine(number))
 
     def add_machine(self, number: int) -> Machine:
         name, address = f"node{number}", f"192.168.5.{10 + number}"

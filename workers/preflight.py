@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import glob
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -85,13 +86,17 @@ def check_port() -> str:
 
 
 def _held_by_program() -> bool:
-    """The kernel's own sockets have no inode."""
+    """Whether any process has a socket of that port open; those of VXLAN devices belong to none."""
+    inodes = set()
     for name in ("/proc/net/udp", "/proc/net/udp6"):
         with suppress(FileNotFoundError), open(name) as table:
-            for line in list(table)[1:]:
-                words = line.split()
-                if int(words[1].rpartition(":")[2], 16) == VXLAN_PORT and words[9] != "0":
-                    return True
+            rows = [line.split() for line in list(table)[1:]]
+            inodes |= {row[9] for row in rows if int(row[1].rpartition(":")[2], 16) == VXLAN_PORT}
+    links = {f"socket:[{inode}]" for inode in inodes}
+    for descriptor in glob.iglob("/proc/[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.readlink(descriptor) in links:
+                return True
     return False
 
 

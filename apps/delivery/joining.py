@@ -22,6 +22,17 @@ from workers.contract.joining import Configuration, Request, Token, seal_answer
 from workers.contract.state import Delta
 
 
+def word_command(token: Token, asked_at: str) -> str:
+    """What a person runs on the machine; `asked_at`: the URL by which we were asked, where no better one is set."""
+    return f"netadmin worker join {Environment.read().url or asked_at.rstrip('/')} --token {token}"
+
+
+def drain_host(change: Change, host: Host, *, drained: bool) -> None:
+    """Put nothing new on the host, or use it again."""
+    Host.objects.filter(pk=host.pk).update(drained=drained)
+    record(change, host, host)
+
+
 def add_host(change: Change, name: str, advertise: str | None) -> tuple[Host, Token]:
     """A host to be, and the token with which a machine becomes it. Refused where its machine could not reach us."""
     broker.require_outside()

@@ -1,5 +1,5 @@
 """Where Django looks for admin pages."""
 
-from apps.panel import accounts, containers, networks, records
+from apps.panel import accounts, containers, hosts, networks, records
 
-__all__ = ["accounts", "containers", "networks", "records"]
+__all__ = ["accounts", "containers", "hosts", "networks", "records"]

@@ -1,4 +1,4 @@
-"""Hosts, address space and history: mostly to be looked at."""
+"""Address space and history: mostly to be looked at."""
 
 from typing import Any, cast
 
@@ -11,39 +11,9 @@ from django.http import HttpRequest
 from apps.accounts.roles import Role, role_of
 from apps.delivery.changes import Change, record
 from apps.delivery.models import Operation
-from apps.hosts.models import Host
 from apps.ipam.models import Address, Pool, Subnet
 from apps.ipam.services import store_pool
 from apps.panel.base import ReadOnlyAdmin, ServiceAdmin, ServiceForm
-
-
-@admin.register(Host)
-class HostAdmin(ReadOnlyAdmin):
-    list_display = [
-        "name",
-        "advertise",
-        "last_seen",
-        "version",
-        "kernel",
-        "revision",
-        "acked_revision",
-        "problems",
-    ]
-    search_fields = ["name"]
-    readonly_fields = (
-        "name",
-        "advertise",
-        "created",
-        "last_seen",
-        "version",
-        "kernel",
-        "revision",
-        "acked_revision",
-        "routes",
-        "nameservers",
-        "problems",
-    )
-    fields = readonly_fields
 
 
 @admin.register(Subnet)

@@ -31,6 +31,7 @@ def test_a_login_is_good_for_its_own_host_only(fleet: Fleet, stolen: Configurati
         ("BRPOP", "host.node1", 1),
         ("LRANGE", "server", 0, -1),
         ("BRPOP", "server", 1),
+        ("DEL", "server"),
         ("HGETALL", "unacked"),
         ("HGET", "netadmin:unacked:node3:messages", "x"),
         ("LPUSH", "netadmin:answer:node3:x", "forged"),

@@ -48,9 +48,10 @@ def name_login(host: str) -> str:
 
 
 def describe_login(host: str, password: str) -> list[str]:
-    """The rules of a host's login, as ACL SETUSER takes them (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/).
+    """The rules of a host's login, as ACL SETUSER takes them (Redis 7, https://redis.io/docs/latest, "ACL").
 
-    It takes from its own queue, keeps what it has taken, gives reports and answers, and speaks on its own channels.
+    It takes from its own queue, keeps what it has taken, and speaks on its own channels; reports and answers it can
+    only add, in selectors of their own.
     """
     return [
         "reset",
@@ -58,39 +59,18 @@ def describe_login(host: str, password: str) -> list[str]:
         f"#{hashlib.sha256(password.encode()).hexdigest()}",
         f"~{queue_of(host)}",
         f"~netadmin:unacked:{host}:*",
-        f"%W~{SERVER_QUEUE}",
-        f"%W~netadmin:answer:{host}:*",
         f"&netadmin:stream:{host}:*",
-        "-@all",
         *(f"+{command}" for command in COMMANDS),
+        f"(%W~{SERVER_QUEUE} +lpush)",
+        f"(%W~netadmin:answer:{host}:* +lpush +expire)",
     ]
 
 
 COMMANDS = (
-    "ping",
-    "hello",
-    "client|setname",
-    "select",
-    "brpop",
-    "lpush",
-    "rpush",
-    "llen",
-    "expire",
-    "set",
-    "hset",
-    "hget",
-    "hdel",
-    "zadd",
-    "zrem",
-    "zrevrangebyscore",
-    "multi",
-    "exec",
-    "discard",
-    "watch",
-    "unwatch",
-    "evalsha",
-    "script|load",
-    "subscribe",
-    "unsubscribe",
-    "publish",
+    *("ping", "hello", "select", "client|setname"),
+    *("brpop", "lpush", "rpush", "llen"),
+    *("get", "set", "del", "hset", "hget", "hdel", "zadd", "zrem", "zrange", "zrevrangebyscore"),
+    *("multi", "exec", "discard", "watch", "unwatch", "evalsha", "script|load"),
+    *("subscribe", "unsubscribe", "publish"),
 )
+"""What kombu's worker, redis-py and the streams of sessions need."""

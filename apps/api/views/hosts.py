@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins
@@ -22,7 +21,7 @@ from apps.api.representations import HostOut, Invited, Sealed
 from apps.api.views.base import Resource, read
 from apps.common.errors import DomainError
 from apps.delivery import joining
-from apps.delivery.changes import Change, record
+from apps.delivery.changes import Change
 from apps.hosts import services as hosts
 from apps.hosts.models import Host
 from workers.contract import joining as contract
@@ -101,16 +100,15 @@ class HostView(mixins.ListModelMixin, Resource[Host]):
     def _set_drained(self, request: Request, drained: bool) -> Response:
         read(requests.Strict, request)
         host = hosts.pick(self.term)
-        Host.objects.filter(pk=host.pk).update(drained=drained)
-        record(self._change("host.drain" if drained else "host.undrain", {}), host, host)
+        asked = self._change("host.drain" if drained else "host.undrain", {})
+        joining.drain_host(asked, host, drained=drained)
         return Response(HostOut(Host.objects.get(pk=host.pk)).data)
 
     def _change(self, name: str, detail: dict[str, Any]) -> Change:
         return Change(actor=account(self.request.user), action=name, detail=detail)
 
     def _invited(self, host: Host, token: contract.Token, status: int) -> Response:
-        server = settings.ENVIRONMENT.url or self.request.build_absolute_uri("/").rstrip("/")
-        command = f"netadmin worker join {server} --token {token}"
+        command = joining.word_command(token, self.request.build_absolute_uri("/"))
         current = Host.objects.get(pk=host.pk)
         return Response(Invited(current, context={"command": command}).data, status=status)
 

@@ -12,6 +12,9 @@ from django.urls import reverse
 from apps.accounts.models import ApiToken
 from apps.containers.models import Container
 from apps.delivery.models import Operation
+from apps.hosts import broker
+from apps.hosts.models import Host
+from apps.hosts.services import enrol
 from apps.ipam.models import Pool
 from apps.networks.models import Endpoint, Network
 from tests.server.api.test_containers import make, post
@@ -261,3 +264,24 @@ def test_the_start_page_leads_to_admin_and_api() -> None:
 def test_an_address_that_does_not_exist_is_answered_in_the_callers_language() -> None:
     assert Client().get("/api/v1/nothing/").json()["code"] == "not_found"
     assert b"<h1>Not found</h1>" in Client().get("/nothing/").content
+
+
+def test_a_host_is_added_and_its_command_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "require_outside", lambda: None)
+    client = sign_in("admin")
+    shown = client.post("/admin/hosts/host/add/", {"name": "node2", "advertise": "192.168.5.12"}, follow=True)
+    assert shown.status_code == 200
+    assert "netadmin worker join http://testserver --token naj_" in shown.content.decode()
+    assert Host.objects.get(name="node2").state == "invited"
+    assert "naj_" not in client.get("/admin/hosts/host/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("action", "role", "done"), [("drain", "operator", True), ("revoke", "operator", False)]
+)
+def test_an_operator_may_only_drain(action: str, role: str, done: bool) -> None:
+    host = enrol("node2")[0]
+    client = sign_in(role)
+    client.post("/admin/hosts/host/", {"action": action, "_selected_action": [str(host.pk)]}, follow=True)
+    host.refresh_from_db()
+    assert (host.drained or host.revoked) is done
