@@ -2,19 +2,20 @@
 
 Runs the whole product in a private host. Writes build/bench.json and prints it as a table. Milliseconds are from
 the REST request until it is answered, which is when the host has applied the change.
+
+`python -m tests.bench PART...` runs some of it: host (the above), across (two hosts), overlay (tunnels), scale (many).
 """
 
-import json
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from tests.bench import across, overlay, scale
+from tests.bench.figures import Figure, keep
 from tests.bench.plain import ASKER, Plain, ip, start_echo
 from tests.bench.probe import Pinger
 from tests.bench.product import Product, Rest
@@ -27,19 +28,7 @@ CONNECTIONS = 4
 SETTLING = 5.0
 """Seconds after which the multicast of many new ports has passed."""
 DNS_SECONDS = 1.5
-OUTPUT = Path(__file__).resolve().parents[2] / "build" / "bench.json"
 BY_HAND = "ip commands"
-
-
-@dataclass(frozen=True)
-class Figure:
-    name: str
-    ours: float
-    unit: str
-    reference: float
-    reference_name: str
-    ratio: float
-    runs: int
 
 
 class Bench:
@@ -167,20 +156,23 @@ class Clock:
         self._times.setdefault(name, []).append(took + (self._times[after][-1] if after else 0.0))
 
 
-def show(figures: list[Figure]) -> None:
-    print(f"\n{'what':46} {'ours':>9} {'unit':4} {'reference':>10} {'by':14} {'ratio':>6} {'runs':>5}")
-    for each in figures:
-        print(
-            f"{each.name:46} {each.ours:9.6g} {each.unit:4} {each.reference:10.6g} {each.reference_name:14} "
-            f"{each.ratio:6.2f} {each.runs:5}"
-        )
-
-
 def main() -> int:
     if os.geteuid() != 0:
         print("The benchmark needs root: it makes network namespaces.", file=sys.stderr)
         return 1
+    unknown = set(sys.argv[1:]) - set(PARTS)
+    if unknown:
+        print(
+            f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.",
+            file=sys.stderr,
+        )
+        return 2
     enter_private_host()
+    keep([figure for name in sys.argv[1:] or PARTS for figure in PARTS[name]()])
+    return 0
+
+
+def measure_one_host() -> list[Figure]:
     product = Product()
     try:
         product.start()
@@ -191,10 +183,15 @@ def main() -> int:
         echo.terminate()
     finally:
         product.stop()
-    OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_text(json.dumps([asdict(figure) for figure in bench.figures], indent=1) + "\n")
-    show(bench.figures)
-    return 0
+    return bench.figures
+
+
+PARTS = {
+    "host": measure_one_host,
+    "across": across.measure,
+    "overlay": overlay.measure,
+    "scale": scale.measure,
+}
 
 
 if __name__ == "__main__":

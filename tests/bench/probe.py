@@ -17,11 +17,12 @@ _GIVE_UP = 5.0
 def open_inside(
     namespace: str, *, bind: tuple[str, int] | None = None, kind: int = socket.SOCK_DGRAM, protocol: int = 0
 ) -> socket.socket:
-    """A socket of that namespace. Made by a thread that ends: the calling one stays where it is."""
+    """A socket of that namespace, a name or a path. Made by a thread that ends: the calling one stays where it is."""
+    path = namespace if "/" in namespace else f"/run/netns/{namespace}"
     made: list[socket.socket] = []
 
     def make() -> None:
-        descriptor = os.open(f"/run/netns/{namespace}", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         if _libc.setns(descriptor, _CLONE_NEWNET) == 0:
             made.append(socket.socket(socket.AF_INET, kind, protocol))
             if bind:
