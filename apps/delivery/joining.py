@@ -1,11 +1,12 @@
 """How hosts come and go: what enrolment, broker, networks and messages each have to do with it."""
 
-from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from django.db import transaction
 
 from apps.common.errors import Conflict, Forbidden
+from apps.delivery.answers import give_answer
 from apps.delivery.changes import Change, announce_operation, carry_out, record
 from apps.delivery.models import Operation
 from apps.delivery.sender import publish, spread
@@ -20,6 +21,9 @@ from netadmin.environment import Environment
 from workers.contract.envelope import seal
 from workers.contract.joining import Configuration, Request, Token, seal_answer
 from workers.contract.state import Delta
+
+LOGIN_KEPT = timedelta(days=1)
+"""How long the login of a removed host stays good: a machine that was away fetches with it that it shall be empty."""
 
 
 def word_command(token: Token, asked_at: str) -> str:
@@ -38,7 +42,7 @@ def add_host(change: Change, name: str, advertise: str | None) -> tuple[Host, To
     broker.require_outside()
     with transaction.atomic():
         host = hosts.add(name, advertise)
-        ensure_predefined(hosts.advance(host.pk))
+        _ensure_networks(host)
         token = hosts.invite(host)
         record(change, host, host)
     return host, token
@@ -59,7 +63,7 @@ def accept_host(request: Request) -> str:
     with transaction.atomic():
         host, verifier = hosts.accept(request)
         if Network.objects.filter(host=host, predefined=True).count() < len(PREDEFINED):
-            ensure_predefined(hosts.advance(host.pk))
+            _ensure_networks(host)
         # Inside the transaction: without a login the token is not used up.
         access = broker.grant(host)
         record(Change(actor=None, action="host.join"), host, host)
@@ -80,14 +84,13 @@ def revoke_host(change: Change, host: Host) -> None:
     with transaction.atomic():
         hosts.revoke(host)
         record(change, host, host)
-        for operation in _fail_pending(host):
-            transaction.on_commit(partial(announce_operation, operation))
+        _fail_pending(host)
     broker.revoke(host)
 
 
 def move(change: Change, host: Host, advertise: str | None) -> Host:
     """Another advertise address: its tunnels, and those of its peers, go there."""
-    wanted = hosts.check_advertise(advertise)
+    wanted = hosts.check_advertise(host, advertise)
     moved, _ = carry_out(change, host, lambda locked: move_host(locked, wanted), wait=False)
     assert isinstance(moved, Host)
     return moved
@@ -108,8 +111,7 @@ def remove_host(change: Change, host: Host, *, force: bool) -> None:
         locked = hosts.advance(host.pk)
         farewell = Delta(host=locked.name, epoch=locked.epoch, base=0, revision=locked.revision, full=True)
         envelope = seal(farewell, host=locked.name, key=locked.key, direction="to-host")
-        for operation in _fail_pending(locked):
-            transaction.on_commit(partial(announce_operation, operation))
+        _fail_pending(locked)
         record(change, locked, None)
         forget_host(locked, spread)
         transaction.on_commit(partial(_say_farewell, locked, envelope))
@@ -120,14 +122,31 @@ def _say_farewell(host: Host, envelope: object) -> None:
     publish(host, "workers.apply", envelope)
 
 
-def _fail_pending(host: Host) -> Iterable[Operation]:
-    """What it was asked for will not be done any more."""
-    pending = list(Operation.objects.filter(host=host, outcome=Operation.Outcome.PENDING))
-    for operation in pending:
-        operation.outcome = Operation.Outcome.FAILED
+def end_stale_logins() -> None:
+    """Take from the broker what revoked and removed hosts still have there, whatever was away when they went."""
+    stale = set(Host.objects.filter(revoked=True).values_list("name", flat=True))
+    removed = Operation.objects.filter(action="host.remove", at__lt=datetime.now(UTC) - LOGIN_KEPT)
+    present = Host.objects.values_list("name", flat=True)
+    stale.update(removed.exclude(subject_name__in=present).values_list("subject_name", flat=True))
+    broker.end_logins(stale)
+
+
+def _ensure_networks(host: Host) -> None:
+    ensure_predefined(hosts.advance(host.pk), icc=Environment.read().bridge_icc)
+
+
+def _fail_pending(host: Host) -> None:
+    """What it was asked for will not be done any more; whoever waits for it is told."""
+    for operation in Operation.objects.filter(host=host, outcome=Operation.Outcome.PENDING):
+        operation.outcome, operation.finished = Operation.Outcome.FAILED, datetime.now(UTC)
         operation.message = f"Host {host.name} was revoked or removed."
-        operation.save(update_fields=["outcome", "message"])
-    return pending
+        operation.save(update_fields=["outcome", "message", "finished"])
+        transaction.on_commit(partial(_tell_failed, operation))
+
+
+def _tell_failed(operation: Operation) -> None:
+    give_answer(operation.pk, f"{operation.outcome} {operation.message}")
+    announce_operation(operation)
 
 
 def _refuse_own(host: Host) -> None:

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.db.models import F, OuterRef, Subquery
 
 from apps.delivery.changes import announce_operation
+from apps.delivery.joining import end_stale_logins
 from apps.delivery.models import Operation
 from apps.delivery.receiver import finish_removal, receive
 from apps.delivery.sender import send_changes, send_peers, spread
@@ -81,3 +82,4 @@ def forget_departed() -> None:
         for operation in finish_removal(network, datetime.now(UTC)):
             announce_operation(operation)
     peers.forget_departed(datetime.now(UTC) - DEPARTED_KEPT)
+    end_stale_logins()

@@ -1,16 +1,20 @@
 """Logins of hosts at the broker, with no more rights than a worker needs: see `workers.contract.broker`."""
 
 import hmac
+import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import redis
 
-from apps.common.errors import Conflict
+from apps.common.errors import Conflict, Unavailable
 from apps.hosts.models import Host
 from netadmin.environment import Environment
-from workers.contract.broker import describe_login, name_login
+from workers.contract.broker import describe_login, name_login, queue_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,15 @@ def grant(host: Host) -> Access:
     """Give the host a login, or the one it has a new password.
 
     Conflict `no_broker_for_hosts`: other machines cannot reach the broker; `broker_login_refused`: our own login
-    there may make no others.
+    there may make no others. Unavailable `broker_silent`: the server itself cannot reach it.
     """
     environment = Environment.read()
     address, ca, scheme = _find_outside(environment)
     password = _password(environment, host)
-    _execute(environment, "SETUSER", name_login(host.name), *describe_login(host.name, password))
+    try:
+        _execute(environment, "SETUSER", name_login(host.name), *describe_login(host.name, password))
+    except redis.RedisError as error:
+        raise Unavailable("broker_silent", f"The server cannot reach the broker ({error}).") from error
     login = f"{quote(name_login(host.name), safe='')}:{password}@"
     return Access(url=urlunsplit((scheme, f"{login}{address}", "/0", "", "")), ca=ca)
 
@@ -46,6 +53,25 @@ def revoke(host: Host) -> None:
         _execute(Environment.read(), "DELUSER", name_login(host.name))
     except redis.RedisError:
         return
+
+
+def end_logins(names: Collection[str]) -> None:
+    """Take the logins of these hosts away, where there still are any, and what waits in their queues.
+
+    Where the broker is away, or lets the server manage no logins, the hosts' keys alone protect.
+    """
+    environment = Environment.read()
+    client = redis.Redis.from_url(environment.channel_url)
+    try:
+        known = set(client.acl_users())
+        for name in names:
+            if name_login(name) in known:
+                _execute(environment, "DELUSER", name_login(name))
+                client.delete(queue_of(name))
+    except (redis.RedisError, Conflict) as error:
+        log.debug("logins of hosts that went stay at the broker: %s", error)
+    finally:
+        client.close()
 
 
 def _find_outside(environment: Environment) -> tuple[str, str, str]:

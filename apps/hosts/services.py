@@ -52,11 +52,14 @@ def add(name: str, advertise: str | None) -> Host:
         )
     if Host.objects.filter(name=name).exists():
         raise Conflict("name_taken", f"There already is a host named {name!r}.", "name")
-    return Host.objects.create(name=name, advertise=check_advertise(advertise), epoch=new_epoch())
+    host = Host(name=name, epoch=new_epoch())
+    host.advertise = check_advertise(host, advertise)
+    host.save(force_insert=True)
+    return host
 
 
-def check_advertise(text: str | None) -> str | None:
-    """An address at which other hosts can reach this one, in canonical spelling."""
+def check_advertise(host: Host, text: str | None) -> str | None:
+    """An address at which other hosts can reach this one, in canonical spelling; each host has its own."""
     if not text:
         return None
     try:
@@ -65,6 +68,13 @@ def check_advertise(text: str | None) -> str | None:
         raise Invalid("bad_address", f"{text!r} is not an IP address.", "advertise") from None
     if address.is_unspecified or address.is_multicast or address.is_loopback:
         raise Invalid("bad_address", f"Other hosts cannot reach this one at {address}.", "advertise")
+    other = Host.objects.filter(advertise=str(address)).exclude(pk=host.pk).first()
+    if other is not None:
+        raise Conflict(
+            "advertise_taken",
+            f"{address} is the advertise address of host {other.name}; give another one, or remove that host.",
+            "advertise",
+        )
     return str(address)
 
 
@@ -88,9 +98,11 @@ def accept(request: Request) -> tuple[Host, str]:
 
     Unauthorised "token_unknown" or "token_expired", Invalid "clock_skew". Nothing of a refused request is kept.
     """
-    invitation = Invitation.objects.select_for_update().filter(key=request.key).first()
-    if invitation is None:
+    # The host's row first, as in every other change: two that meet must not wait for each other.
+    host = Host.objects.select_for_update(of=("self",)).filter(invitation__key=request.key).first()
+    if host is None:
         raise _unknown_token()
+    invitation = host.invitation
     try:
         check_proof(request, invitation.verifier)
     except Refused as error:
@@ -106,7 +118,6 @@ def accept(request: Request) -> tuple[Host, str]:
             "clock_skew",
             f"The machine's clock is {abs(apart):.0f} s {which} the server's; set it, best by NTP.",
         )
-    host = Host.objects.select_for_update().get(pk=invitation.host_id)
     host.key, host.epoch, host.sequence, host.acked_revision = new_key(), new_epoch(), 0, 0
     host.revoked = False
     host.save(update_fields=["key", "epoch", "sequence", "acked_revision", "revoked"])
@@ -124,8 +135,8 @@ def _unknown_token() -> Unauthorised:
 
 def revoke(host: Host) -> None:
     """From now on its messages are refused and it gets none; a new invitation makes it a host again."""
-    Invitation.objects.filter(host=host).delete()
     Host.objects.filter(pk=host.pk).update(key=new_key(), revoked=True)
+    Invitation.objects.filter(host=host).delete()
 
 
 def refuse_drained(host: Host) -> None:

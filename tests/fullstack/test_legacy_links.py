@@ -1,5 +1,6 @@
 """Links on the default bridge: lines in the hosts file, variables, and the one way through where icc is off."""
 
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -56,7 +57,7 @@ def test_the_alias_is_in_the_linking_containers_hosts_file_alone(product: Produc
 
 
 def test_the_process_of_the_linking_container_has_the_variables(product: Product) -> None:
-    pid = product.do("exec client pgrep -x sleep").split()[0]
+    pid = subprocess.run(["ip", "netns", "pids", "client"], capture_output=True, text=True).stdout.split()[0]
     environment = product.do(f"exec client cat /proc/{pid}/environ").split("\0")
     assert "DB_NAME=/client/db" in environment
     assert "DB_ENV_COLOUR=green" in environment

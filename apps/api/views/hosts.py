@@ -118,6 +118,10 @@ class JoinRate(AnonRateThrottle):
 
     rate = "30/min"
 
+    def get_ident(self, request: Request) -> str:
+        """The address of the connection: a header can be made up anew for each try."""
+        return str(request.META.get("REMOTE_ADDR"))
+
 
 class JoinView(APIView):
     """Where a machine becomes a host; its token is all it has to show."""

@@ -37,7 +37,8 @@ class Command(BaseCommand):
         advertise = environment.advertise or (None if host.advertise else find_own_address())
         if advertise and advertise != host.advertise:
             change_advertise(host, advertise)
-        ensure_networks(host, icc=environment.bridge_icc)
+        for each in Host.objects.all():
+            ensure_networks(each, icc=environment.bridge_icc)
         write_worker_configuration(environment, host)
         self.stdout.write(json.dumps({"host": host.name, "user": ADMINISTRATOR, "password": password}))
 

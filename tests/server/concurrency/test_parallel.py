@@ -8,21 +8,22 @@ import pytest
 
 from tests.postgresql import running_postgresql
 
-PROGRAM = Path(__file__).with_name("parallel.py")
+CONNECTS = Path(__file__).with_name("parallel.py")
+JOINS = CONNECTS.with_name("parallel_joins.py")
 EXPECTED = sorted(f"10.9.0.{n}" for n in range(2, 52))
 
 
-def connect_in_parallel(state_dir: Path, database_url: str = "") -> dict[str, object]:
+def run(program: Path, state_dir: Path, database_url: str = "") -> dict[str, object]:
     environment = {
         **os.environ,
         "NETADMIN_STATE_DIR": str(state_dir),
         "NETADMIN_HOST_NAME": "node1",
         "DATABASE_URL": database_url,
         "REDIS_URL": "",
-        "PYTHONPATH": str(PROGRAM.parents[3]),
+        "PYTHONPATH": str(program.parents[3]),
     }
     done = subprocess.run(
-        [sys.executable, str(PROGRAM)], env=environment, capture_output=True, text=True, timeout=240
+        [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -38,10 +39,26 @@ def check(result: dict[str, object], vendor: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_fifty_parallel_connects_get_fifty_addresses_on_sqlite(tmp_path: Path) -> None:
-    check(connect_in_parallel(tmp_path), "sqlite")
+    check(run(CONNECTS, tmp_path), "sqlite")
 
 
 @pytest.mark.timeout(300)
 def test_fifty_parallel_connects_get_fifty_addresses_on_postgresql(tmp_path: Path) -> None:
     with running_postgresql() as url:
-        check(connect_in_parallel(tmp_path, url), "postgresql")
+        check(run(CONNECTS, tmp_path, url), "postgresql")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
+def test_of_many_machines_with_one_token_a_single_one_becomes_the_host(tmp_path: Path, vendor: str) -> None:
+    if vendor == "sqlite":
+        result = run(JOINS, tmp_path)
+    else:
+        with running_postgresql() as url:
+            result = run(JOINS, tmp_path, url)
+    assert result == {
+        "vendor": vendor,
+        "refusals": {"token_unknown": 19},
+        "the key is the winner's": True,
+        "invitations left": 0,
+    }
