@@ -100,9 +100,10 @@ def accept(request: Request) -> tuple[Host, str]:
     """
     # The host's row first, as in every other change: two that meet must not wait for each other.
     host = Host.objects.select_for_update(of=("self",)).filter(invitation__key=request.key).first()
-    if host is None:
+    # Read again under the lock: another machine may have used it up while this one waited.
+    invitation = Invitation.objects.filter(host=host.pk, key=request.key).first() if host else None
+    if host is None or invitation is None:
         raise _unknown_token()
-    invitation = host.invitation
     try:
         check_proof(request, invitation.verifier)
     except Refused as error:

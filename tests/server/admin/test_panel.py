@@ -276,6 +276,28 @@ def test_a_host_is_added_and_its_command_shown_once(monkeypatch: pytest.MonkeyPa
     assert "naj_" not in client.get("/admin/hosts/host/").content.decode()
 
 
+def test_a_host_is_renewed_and_removed_and_the_own_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "require_outside", lambda: None)
+    node2 = enrol("node2")[0]
+    client = sign_in("admin")
+
+    def act(action: str, host: Host) -> str:
+        chosen = {"action": action, "_selected_action": [str(host.pk)]}
+        return client.post(page(Host, "changelist"), chosen, follow=True).content.decode()
+
+    assert "netadmin worker join http://testserver --token naj_" in act("renew", node2)
+    own = Host.objects.get(name="node1")
+    assert "own host" in act("renew", own) and "own host" in act("revoke", own)
+    client.post(page(Host, "delete", own.pk), {"post": "yes"})
+    client.post(page(Host, "delete", node2.pk), {"post": "yes"})
+    assert list(Host.objects.all()) == [own]
+    told = Operation.objects.filter(action__startswith="host.").order_by("at")
+    assert [(row.action, row.actor_name, row.detail) for row in told] == [
+        ("host.renew", "admin", {}),
+        ("host.remove", "admin", {}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("action", "role", "done"), [("drain", "operator", True), ("revoke", "operator", False)]
 )

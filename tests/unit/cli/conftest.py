@@ -73,7 +73,7 @@ def make_handler(far_end: FarEnd) -> type[BaseHTTPRequestHandler]:
             if data:
                 self.wfile.write(data)
 
-        do_GET = do_POST = do_DELETE = answer
+        do_GET = do_POST = do_PATCH = do_DELETE = answer
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing on the test's stderr."""

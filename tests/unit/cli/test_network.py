@@ -185,6 +185,23 @@ def test_ls_shows_a_table_sorted_by_name(netadmin: Invoke, far_end: FarEnd) -> N
     )
 
 
+def test_ls_says_on_which_host_only_where_there_are_several(netadmin: Invoke, far_end: FarEnd) -> None:
+    nets = [
+        make_network("a", hosts=["node1"]),
+        make_network("b", host="node2", hosts=["node2"]),
+        make_network("lab", driver="overlay", scope="global", host=None, hosts=["node1", "node2"]),
+    ]
+    far_end.tell("GET", "networks/", page(*nets))
+    far_end.tell("GET", "networks/", page(nets[0], nets[2]))
+    assert netadmin("network", "ls").stdout == (
+        "NETWORK ID     NAME   DRIVER    SCOPE    HOST\n"
+        "06a62f1c73c4   a      bridge    local    node1\n"
+        "06a62f1c73c4   b      bridge    local    node2\n"
+        "06a62f1c73c4   lab    overlay   global   node1, node2\n"
+    )
+    assert "HOST" not in netadmin("network", "ls").stdout
+
+
 def test_ls_can_show_ids_only_whole_or_short_or_everything(netadmin: Invoke, far_end: FarEnd) -> None:
     far_end.tell("GET", "networks/", page(make_network()))
     assert netadmin("network", "ls", "-q").stdout == NETWORK_ID[:12] + "\n"
