@@ -17,7 +17,7 @@ from apps.delivery.models import Operation
 from apps.delivery.sender import send_changes, send_peers, spread
 from apps.delivery.silence import welcome
 from apps.hosts.models import Host
-from apps.hosts.services import advance, record_contact, record_facts, renew_epoch
+from apps.hosts.services import advance, record_contact, record_facts, renew_epochs
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
 from apps.networks.services.endpoints import drop, forget_endpoint
@@ -41,7 +41,9 @@ def receive(host: Host, report: Report) -> None:
             return
         if _claims_the_future(locked, report):
             log.warning("host %s has applied more than is on record: the database is an older one", host.name)
-            locked = renew_epoch(locked.pk)
+            # Others may be ahead with what this one cannot know: peers that they were told of meanwhile.
+            renew_epochs()
+            locked.refresh_from_db()
         # Revisions of another database mean nothing here; what the host found out about itself does.
         comparable = report.epoch == locked.epoch
         record_contact(locked, report, comparable, now)

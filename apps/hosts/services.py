@@ -33,10 +33,10 @@ def new_epoch() -> str:
     return f"{time.time_ns() // 1_000_000:013d}.{secrets.token_hex(8)}"
 
 
-def renew_epoch(host_id: uuid.UUID) -> Host:
-    """Begin anew with the host: what it knows from before counts no more, and it is told everything."""
-    Host.objects.filter(pk=host_id).update(epoch=new_epoch(), acked_revision=0)
-    return Host.objects.get(pk=host_id)
+def renew_epochs() -> None:
+    """Begin anew with all hosts: what they know from before counts no more, and each is told everything when it is
+    heard next. For a record that is older than what hosts know of it."""
+    Host.objects.filter(revoked=False).update(epoch=new_epoch(), acked_revision=0)
 
 
 TOKEN_FOR = timedelta(hours=1)

@@ -223,6 +223,8 @@ def test_a_host_that_knows_more_than_the_record_begins_anew(fleet: Fleet, hosts:
     fleet.report(hosts[0], acked=before.revision + 1000)
     after = Host.objects.get(pk=hosts[0].pk)
     assert after.epoch > before.epoch
+    # The record is older for all hosts, whichever of them notices.
+    assert set(Host.objects.values_list("epoch", flat=True)) == {after.epoch}
     feed, own = fleet.sent[hosts[0].name]
     assert feed.feed == network.pk and feed.full and feed.epoch == after.epoch
     assert own.full and own.epoch == after.epoch
