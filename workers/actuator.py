@@ -145,16 +145,22 @@ class Actuator:
         return {operation.key: "" for operation in batch}
 
     def _apply_remotes(self, batch: list[Operation]) -> Results:
-        """A network that is new here brings as many as it has endpoints elsewhere."""
-        if any(op.verb == "change" for op in batch):
-            return {op.key: self._apply_one(op) for op in batch}
-        add = [op.after for op in batch if isinstance(op.after, Remote)]
+        """A network that is new here brings as many as it has endpoints elsewhere, and a host that moves its end of
+        the tunnels changes all of its own."""
+        add = [op.after for op in batch if op.before is None and isinstance(op.after, Remote)]
         remove = [op.before for op in batch if op.after is None and isinstance(op.before, Remote)]
+        change = [
+            (op.before, op.after)
+            for op in batch
+            if isinstance(op.before, Remote) and isinstance(op.after, Remote)
+        ]
         results: Results = {operation.key: "" for operation in batch}
         try:
-            return results | self._kernel.apply_remotes(add, remove)
-        except KernelError as error:
-            return {operation.key: _explain(operation, error) for operation in batch}
+            return results | self._kernel.apply_remotes(add, remove, change)
+        except Exception as error:
+            # One that cannot even be written down must not keep the others from being reached.
+            log.warning("cannot program %d remote endpoints at once: %s", len(batch), error)
+            return {operation.key: self._apply_one(operation) for operation in batch}
 
     def _apply_elements(self, batch: list[Operation]) -> Results:
         add = [op.after for op in batch if isinstance(op.after, Element)]

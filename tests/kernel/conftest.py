@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.isolation import enter_private_host, require_root
+from tests.kernel.fleet import ADDRESSES, HostOfFleet, Sniffer
 from tests.kernel.scene import Scene, run
 from workers.kernel.edge import Kernel
 
@@ -56,3 +57,31 @@ def outside(kernel: Kernel) -> Iterator[str]:
     yield "outside"
     subprocess.run(["ip", "link", "delete", "out0"], check=True)
     subprocess.run(["ip", "netns", "delete", "outside"], check=True)
+
+
+@pytest.fixture
+def hosts(kernel: Kernel) -> Iterator[tuple[HostOfFleet, HostOfFleet]]:
+    commands = (
+        "netns add far",
+        "link add under0 type veth peer name under0 netns far",
+        f"addr add {ADDRESSES['near']}/24 dev under0",
+        "link set under0 up",
+        f"-n far addr add {ADDRESSES['far']}/24 dev under0",
+        "-n far link set under0 up",
+        "-n far link set lo up",
+    )
+    for command in commands:
+        run("ip", *command.split())
+    near, far = HostOfFleet("near", "/proc/self/ns/net"), HostOfFleet("far", "/run/netns/far")
+    yield near, far
+    far.close()
+    near.close()
+    run("ip", "link", "delete", "under0")
+    run("ip", "netns", "delete", "far")
+
+
+@pytest.fixture
+def sniffer(hosts: object) -> Iterator[Sniffer]:
+    sniffer = Sniffer("under0")
+    yield sniffer
+    sniffer.close()

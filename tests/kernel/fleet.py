@@ -186,3 +186,17 @@ class Sniffer:
                     inner[:6].hex(":"),
                     int.from_bytes(inner[12:14], "big"),
                 )
+
+
+def join(hosts: tuple[HostOfFleet, HostOfFleet], number: int, *cidrs: str, internal: bool = False) -> None:
+    """Container aN on the near host with .2 of the first subnet, bN on the far one with .3 of the last."""
+    near, far = hosts
+    first, last = cidrs[0].split("/")[0][:-1] + "2", cidrs[-1].split("/")[0][:-1] + "3"
+    for host, name, ipv4, other, other_ipv4 in (
+        (near, f"a{number}", first, f"b{number}", last),
+        (far, f"b{number}", last, f"a{number}", first),
+    ):
+        network = overlay(number, host.name, *cidrs, internal=internal)
+        elsewhere = "far" if host is near else "near"
+        host.put(network, peer(other, network, other_ipv4, elsewhere))
+        host.put(container(name), endpoint(name, network, ipv4))

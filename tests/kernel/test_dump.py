@@ -26,6 +26,7 @@ def expected_links(route: IPRoute) -> list[LinkRow]:
             kind=message.get(("linkinfo", "kind")) or "",
             filtered=bool(message.get(("linkinfo", "data", "br_nf_call_iptables"))),
             operational=message.get("operstate") == "UP",
+            up=bool(message["flags"] & 1),
         )
         for message in route.get_links()
     ]

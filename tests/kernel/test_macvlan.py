@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kernel.scene import Scene, identity, ping, run, sandbox
 from workers.kernel.errors import KernelError
@@ -88,3 +89,34 @@ def test_a_foreign_interface_in_a_sandbox_stays(scene: Scene, outside: str) -> N
 
 def _fields(wanted: Macvlan) -> dict[str, object]:
     return {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+
+
+@pytest.mark.parametrize("mtu", [0, 1400, 1500])
+def test_an_mtu_that_was_asked_for_is_found_as_it_was_asked_for(scene: Scene, outside: str, mtu: int) -> None:
+    """1500 is the parent's own."""
+    scene.create(sandbox("one"), replace(child("one", 10), mtu=mtu))
+    assert scene.kernel.observe() == scene.wanted
+    assert f"mtu {mtu or 1500}" in run("ip", "-n", "one", "-o", "link", "show", "eth0")
+
+
+def test_an_mtu_above_the_parents_is_said_with_both(scene: Scene, outside: str) -> None:
+    scene.create(sandbox("one"))
+    with pytest.raises(KernelError, match="an MTU of 9000 bytes, but the link out0 has 1500"):
+        scene.kernel.create(replace(child("one", 10), mtu=9000))
+
+
+def test_a_parent_that_is_a_bridges_port_is_said(scene: Scene, outside: str) -> None:
+    scene.create(sandbox("one"))
+    run("ip", "link", "add", "theirs", "type", "bridge")
+    run("ip", "link", "set", "out0", "master", "theirs")
+    with pytest.raises(KernelError, match="out0 cannot have children: it is a port of a bridge"):
+        scene.kernel.create(child("one", 10))
+    run("ip", "link", "del", "theirs")
+
+
+def test_children_of_a_parent_that_is_down_come_up_with_it(scene: Scene, outside: str) -> None:
+    run("ip", "link", "set", "out0", "down")
+    scene.create(sandbox("one"), child("one", 10))
+    assert scene.kernel.observe() == scene.wanted
+    run("ip", "link", "set", "out0", "up")
+    assert any(ping("one", "203.0.113.2") is not None for _ in range(3))

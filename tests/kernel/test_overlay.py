@@ -2,7 +2,6 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,57 +12,13 @@ from tests.kernel.fleet import (
     container,
     endpoint,
     inside,
+    join,
     mac_of,
     overlay,
     peer,
 )
 from tests.kernel.scene import ping, run
-from workers.kernel.edge import Kernel
 from workers.planning.objects import Remote
-
-FAR = "/run/netns/far"
-
-
-@pytest.fixture
-def hosts(kernel: Kernel) -> Iterator[tuple[HostOfFleet, HostOfFleet]]:
-    commands = (
-        "netns add far",
-        "link add under0 type veth peer name under0 netns far",
-        f"addr add {ADDRESSES['near']}/24 dev under0",
-        "link set under0 up",
-        f"-n far addr add {ADDRESSES['far']}/24 dev under0",
-        "-n far link set under0 up",
-        "-n far link set lo up",
-    )
-    for command in commands:
-        run("ip", *command.split())
-    near, far = HostOfFleet("near", "/proc/self/ns/net"), HostOfFleet("far", FAR)
-    yield near, far
-    far.close()
-    near.close()
-    run("ip", "link", "delete", "under0")
-    run("ip", "netns", "delete", "far")
-
-
-@pytest.fixture
-def sniffer(hosts: object) -> Iterator[Sniffer]:
-    sniffer = Sniffer("under0")
-    yield sniffer
-    sniffer.close()
-
-
-def join(hosts: tuple[HostOfFleet, HostOfFleet], number: int, *cidrs: str, internal: bool = False) -> None:
-    """Container aN on the near host with .2 of the first subnet, bN on the far one with .3 of the last."""
-    near, far = hosts
-    first, last = cidrs[0].split("/")[0][:-1] + "2", cidrs[-1].split("/")[0][:-1] + "3"
-    for host, name, ipv4, other, other_ipv4 in (
-        (near, f"a{number}", first, f"b{number}", last),
-        (far, f"b{number}", last, f"a{number}", first),
-    ):
-        network = overlay(number, host.name, *cidrs, internal=internal)
-        elsewhere = "far" if host is near else "near"
-        host.put(network, peer(other, network, other_ipv4, elsewhere))
-        host.put(container(name), endpoint(name, network, ipv4))
 
 
 def test_the_first_packet_arrives_and_nothing_else_crosses(
@@ -145,6 +100,10 @@ def test_entries_that_somebody_changed_are_seen_and_mended(hosts: tuple[HostOfFl
         "ip link set vx-4106 type vxlan learning",
         "ip link del vx-4106",
         "ip link set vx-4106 nomaster",
+        "ip link set vx-4106 down",
+        "ip link set ov-4106 down",
+        # A place to flood to.
+        "bridge fdb append 00:00:00:00:00:00 dev vx-4106 dst 192.168.5.99 self",
     ):
         run(*command.split())
         seen = near.observe()

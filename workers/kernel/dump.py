@@ -41,6 +41,7 @@ _VXLAN_UDP = 4789
 _NTF_SELF = 0x02
 _NDA_DST, _NDA_LLADDR, _NDA_IFINDEX, _NDA_MASTER = 1, 2, 8, 9
 _OPERATIONAL = 6
+_IFF_UP = 0x01
 _TRIES = 5
 _LINK_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _U32.pack(_SKIP_STATS)
 Row = TypeVar("Row")
@@ -62,6 +63,8 @@ class LinkRow(NamedTuple):
     """A bridge that shows its frames to the firewall."""
     operational: bool
     """Operational state UP."""
+    up: bool
+    """Set to be up, whatever its state is."""
     vxlan: tuple[int, str] | None = None
     """(VNI, local address) of a VXLAN device as ours are: it answers ARP by itself, neither it nor its port learns."""
 
@@ -164,8 +167,9 @@ def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
         return int(_U32.unpack_from(data, found[attribute][0])[0]) if attribute in found else 0
 
     info = _link_info(data, *found[18]) if 18 in found else _Info()
+    _, _, ifindex, flags, _ = _LINK.unpack_from(data, position)
     return LinkRow(
-        ifindex=_LINK.unpack_from(data, position)[2],
+        ifindex=ifindex,
         name=_text(data, *found[3]),
         mac=data[slice(*found[1])].hex(":") if 1 in found else "",
         mtu=number(4),
@@ -176,6 +180,7 @@ def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
         kind=info.kind,
         filtered=info.filtered,
         operational=data[found[16][0]] == _OPERATIONAL if 16 in found else False,
+        up=bool(flags & _IFF_UP),
         vxlan=info.vxlan,
     )
 
@@ -200,7 +205,7 @@ def _parse_route(data: bytes, position: int, end: int) -> RouteRow | None:
     return RouteRow(family, destination, gateway, index, metric)
 
 
-def _parse_neighbour(data: bytes, position: int, end: int) -> NeighbourRow | None:
+def parse_neighbour(data: bytes, position: int, end: int) -> NeighbourRow | None:
     _, index, state, _, _ = _NEIGHBOUR.unpack_from(data, position)
     if not state & _NUD_PERMANENT:
         return None
@@ -257,7 +262,7 @@ class Look:
         return self._dump(_RTM_GETROUTE, bytes(12) + table, _RTM_NEWROUTE, _parse_route)
 
     def neighbours(self) -> list[NeighbourRow]:
-        return self._dump(_RTM_GETNEIGH, bytes(12), _RTM_NEWNEIGH, _parse_neighbour)
+        return self._dump(_RTM_GETNEIGH, bytes(12), _RTM_NEWNEIGH, parse_neighbour)
 
     def forwarding(self, ifindex: int) -> list[ForwardingRow]:
         """Of one VXLAN device that is a bridge's port: its own entries, and the bridge's for it."""
@@ -267,7 +272,7 @@ class Look:
     def neighbours_on(self, ifindex: int) -> list[NeighbourRow]:
         """Of one device."""
         body = _NEIGHBOUR.pack(0, 0, 0, 0, 0) + _ATTRIBUTE.pack(8, _NDA_IFINDEX) + _U32.pack(ifindex)
-        return self._dump(_RTM_GETNEIGH, body, _RTM_NEWNEIGH, _parse_neighbour)
+        return self._dump(_RTM_GETNEIGH, body, _RTM_NEWNEIGH, parse_neighbour)
 
     def link(self, name: str) -> LinkRow | None:
         """One link by its name; None: there is none."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from ipaddress import ip_interface
 
-import msgspec
 from pyroute2 import IPRoute
 
 from workers.kernel import files
@@ -111,7 +110,7 @@ class Kernel:
             case Tunnel(), Tunnel():
                 self._tunnels.build(wanted)
             case Remote(), Remote() if found.tunnel == wanted.tunnel and found.mac == wanted.mac:
-                self._apply_remote([wanted], [_stale(found, wanted)])
+                self._apply_remote([], [], [(found, wanted)])
             case Sandbox(), Sandbox() if found.incarnation == wanted.incarnation:
                 self._rename(found, wanted)
             case (Files(), Files()) | (Routes(), Routes()):
@@ -166,13 +165,17 @@ class Kernel:
         """Change the firewall's sets in one transaction."""
         self._ruleset.apply(list(add), list(remove))
 
-    def apply_remotes(self, add: Iterable[Remote], remove: Iterable[Remote]) -> dict[Key, str]:
-        """Make and drop many entries behind tunnels at once; why one failed, by its key."""
-        failures = self._remotes.apply(list(add), list(remove))
+    def apply_remotes(
+        self, add: Iterable[Remote], remove: Iterable[Remote], change: Iterable[tuple[Remote, Remote]] = ()
+    ) -> dict[Key, str]:
+        """Make, drop and change (found, wanted) many entries behind tunnels at once; why one failed, by its key."""
+        failures = self._remotes.apply(add, remove, change)
         return {remote.key: describe_failure(remote, number) for remote, number in failures.items()}
 
-    def _apply_remote(self, add: list[Remote], remove: list[Remote]) -> None:
-        for message in self.apply_remotes(add, remove).values():
+    def _apply_remote(
+        self, add: list[Remote], remove: list[Remote], change: Iterable[tuple[Remote, Remote]] = ()
+    ) -> None:
+        for message in self.apply_remotes(add, remove, change).values():
             raise KernelError(message)
 
     def ensure_table(self) -> None:
@@ -222,16 +225,6 @@ class Kernel:
 
 def _is_ours(alias: str) -> bool:
     return any(read(alias) is not None for read in (read_bridge, read_port, read_tunnel))
-
-
-def _stale(found: Remote, wanted: Remote) -> Remote:
-    """What of the found entry is not replaced by the wanted one: its other addresses, or all of it where it goes
-    to more than one place."""
-    if not found.vtep:
-        return found
-    return msgspec.structs.replace(
-        found, addresses=tuple(sorted(set(found.addresses) - set(wanted.addresses)))
-    )
 
 
 def _differ_in_names_only(found: Port, wanted: Port) -> bool:

@@ -5,6 +5,7 @@ the host itself does not reach them (https://docs.kernel.org/networking, `macvla
 """
 
 import errno
+from contextlib import suppress
 
 from pyroute2 import IPRoute
 
@@ -12,7 +13,7 @@ from workers.kernel import addresses, sysctls
 from workers.kernel.announce import Announcer
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
-from workers.kernel.markers import check_device, port_alias, read_port
+from workers.kernel.markers import check_device, macvlan_alias, read_macvlan
 from workers.kernel.namespaces import Namespaces
 from workers.planning.objects import Macvlan
 
@@ -34,6 +35,11 @@ class Macvlans:
         if parent is None:
             raise KernelError(
                 f"The host has no link named '{wanted.parent}': create the network with a parent that exists."
+            )
+        if wanted.mtu > parent.mtu:
+            raise KernelError(
+                f"The network asks for an MTU of {wanted.mtu} bytes, but the link {wanted.parent} has {parent.mtu}: "
+                "create the network with a lower MTU, or raise that of the link."
             )
         self.remove(wanted)
         with (
@@ -58,14 +64,16 @@ class Macvlans:
                     # Half an interface would be found as this endpoint's.
                     addresses.tolerate(errno.ENODEV, lambda: inside.link("del", ifname=wanted.interface))
                     raise
-        self._announcer.announce(wanted.parent, wanted.mac, wanted.addresses)
+        # A parent that is down has no neighbours to tell; its children come up with it.
+        with suppress(OSError):
+            self._announcer.announce(wanted.parent, wanted.mac, wanted.addresses)
 
     def _set_up(self, wanted: Macvlan, inside: IPRoute, look: Look) -> None:
         link = look.link(wanted.interface)
         if link is None:
             raise KernelError(f"The interface {wanted.interface} disappeared from {wanted.sandbox}.")
         sysctls.set_ipv6(wanted.interface, addresses.has_ipv6(wanted.addresses))
-        alias = port_alias(wanted.endpoint, wanted.container)
+        alias = macvlan_alias(wanted.endpoint, wanted.container, wanted.mtu)
         inside.link("set", index=link.ifindex, state="up", ifalias=alias)
         for address in wanted.addresses:
             addresses.add_address(inside, link.ifindex, address)
@@ -88,8 +96,9 @@ class Macvlans:
 
 
 def _is_own(link: LinkRow, wanted: Macvlan) -> bool:
-    marker = read_port(link.alias)
-    return link.kind == "macvlan" and (not link.alias or marker == (wanted.endpoint, wanted.container))
+    marker = read_macvlan(link.alias)
+    ours = marker is not None and marker[:2] == (wanted.endpoint, wanted.container)
+    return link.kind == "macvlan" and (not link.alias or ours)
 
 
 def _sentences(wanted: Macvlan) -> dict[int, str]:

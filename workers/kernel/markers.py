@@ -15,6 +15,7 @@ TUNNEL_GROUP = PORT_GROUP + 3
 _BRIDGE = re.compile(r"netadmin bridge (\S+)\Z")
 _TUNNEL = re.compile(r"netadmin tunnel (\S+)\Z")
 _PORT = re.compile(r"netadmin port (\S+) (\S+)\Z")
+_MACVLAN = re.compile(r"netadmin macvlan (\S+) (\S+) (\d+)\Z")
 _SANDBOX = re.compile(r"netadmin sandbox (\S+) (\d+)\Z")
 _IDENTITY = re.compile(r"[A-Za-z0-9_.:-]{1,80}\Z")
 _DEVICE = re.compile(r"[A-Za-z0-9_.-]{1,15}\Z")
@@ -61,6 +62,17 @@ def read_port(alias: str) -> tuple[str, str] | None:
     """(endpoint id, container id) of a host end of ours."""
     match = _PORT.match(alias)
     return (match.group(1), match.group(2)) if match else None
+
+
+def macvlan_alias(endpoint: str, container: str, mtu: int) -> str:
+    """`mtu` as it was asked for: an MTU that equals the parent's does not tell whether it was."""
+    return f"netadmin macvlan {_identity(endpoint)} {_identity(container)} {mtu}"
+
+
+def read_macvlan(alias: str) -> tuple[str, str, int] | None:
+    """(endpoint id, container id, MTU that was asked for or 0) of a macvlan child of ours."""
+    match = _MACVLAN.match(alias)
+    return (match.group(1), match.group(2), int(match.group(3))) if match else None
 
 
 def read_sandbox(alias: str) -> tuple[str, int] | None:

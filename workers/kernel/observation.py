@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from workers.kernel import files
 from workers.kernel.addresses import is_own_link_local
 from workers.kernel.dump import AddressRow, LinkRow, Look, NeighbourRow
-from workers.kernel.markers import read_bridge, read_port, read_sandbox, read_tunnel
+from workers.kernel.markers import read_bridge, read_macvlan, read_port, read_sandbox, read_tunnel
 from workers.kernel.namespaces import Namespaces
 from workers.kernel.routes import default_route, other_routes
 from workers.planning.objects import (
@@ -84,9 +84,11 @@ def _add_files(found: _Found, sandboxes: dict[str, _Inside]) -> None:
 
 
 def _add_tunnel(found: _Found, look: Look, segment: str, link: LinkRow, links: dict[int, LinkRow]) -> None:
-    """The tunnel, and who is behind it by entries of three kinds: what is not in all of them equals nothing wanted."""
+    """The tunnel, and who is behind it by entries of three kinds: what is not in all of them equals nothing wanted.
+
+    Neither does a tunnel that is down."""
     bridge = links[link.master].name if link.master in links else ""
-    vni, local = link.vxlan or (0, "")
+    vni, local = (link.vxlan if link.up else None) or (0, "")
     found.add(Tunnel(segment=segment, device=link.name, bridge=bridge, vni=vni, local=local, mtu=link.mtu))
     far: dict[str, list[str]] = {}
     bridged: set[str] = set()
@@ -113,10 +115,11 @@ def _add_tunnel(found: _Found, look: Look, segment: str, link: LinkRow, links: d
 
 def _add_macvlans(found: _Found, inside: _Inside, links: dict[int, LinkRow]) -> None:
     for link in inside.links.values():
-        marker = read_port(link.alias)
+        marker = read_macvlan(link.alias)
         if link.kind != "macvlan" or marker is None:
             continue
         parent = links.get(link.peer)
+        as_asked = not marker[2] and parent is not None and parent.mtu == link.mtu
         found.add(
             Macvlan(
                 endpoint=marker[0],
@@ -125,7 +128,7 @@ def _add_macvlans(found: _Found, inside: _Inside, links: dict[int, LinkRow]) -> 
                 parent=parent.name if parent else "",
                 interface=link.name,
                 mac=link.mac,
-                mtu=0 if parent and parent.mtu == link.mtu else link.mtu,
+                mtu=0 if as_asked else link.mtu,
                 addresses=tuple(sorted(inside.addresses[link.ifindex])),
             )
         )
@@ -173,12 +176,13 @@ def _look_inside(namespaces: Namespaces, name: str) -> _Inside | None:
 
 
 def _bridge(network: str, link: LinkRow, held: list[str]) -> Bridge:
+    """A bridge that is down answers to none of its addresses."""
     return Bridge(
         network=network,
         device=link.name,
         mac=link.mac,
         mtu=link.mtu,
-        addresses=tuple(sorted(held)),
+        addresses=tuple(sorted(held)) if link.up else (),
         filtered=link.filtered,
     )
 

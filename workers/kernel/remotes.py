@@ -11,16 +11,17 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from workers.kernel.announce import Announcer
-from workers.kernel.dump import LinkRow, Look
+from workers.kernel.dump import LinkRow, Look, parse_neighbour
 from workers.kernel.errors import explained
 from workers.kernel.markers import check_device
 from workers.planning.objects import Remote
 
-_RTM_NEWNEIGH, _RTM_DELNEIGH = 28, 29
+_RTM_NEWNEIGH, _RTM_DELNEIGH, _RTM_GETNEIGH = 28, 29, 30
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_CREATE = 0x01, 0x04, 0x100, 0x400
 _NLMSG_ERROR = 2
 _NUD_REACHABLE, _NUD_NOARP, _NUD_PERMANENT = 0x02, 0x40, 0x80
@@ -61,25 +62,65 @@ class Remotes:
         self._socket.close()
         self._announcer.close()
 
-    def apply(self, add: Iterable[Remote], remove: Iterable[Remote]) -> dict[Remote, int]:
-        """Drop some entries and make others; what is gone already, or the same already, is no error.
+    def apply(
+        self, add: Iterable[Remote], remove: Iterable[Remote], change: Iterable[tuple[Remote, Remote]] = ()
+    ) -> dict[Remote, int]:
+        """Drop some entries, make others, and turn found ones into wanted ones (`change`: pairs of one key); what is
+        gone already, or the same already, is no error.
 
         The error number by remote for those that failed; the others are done all the same.
         """
-        coming, going = list(add), list(remove)
-        links = self._find_links([*coming, *going])
-        requests = [request for remote in going for request in _dropping(remote, links.get(remote.tunnel))]
-        requests += [request for remote in coming for request in _making(remote, links.get(remote.tunnel))]
+        coming, going, changing = list(add), list(remove), list(change)
+        links = self._find_links([*coming, *going, *(wanted for _, wanted in changing)])
+        # The entry of one found end is replaced; one that goes to several places must go first.
+        dropped = [*going, *(found for found, _ in changing if not found.vtep)]
+        leaving = [(remote, address) for remote in going for address in remote.addresses]
+        leaving += [
+            (found, address)
+            for found, wanted in changing
+            for address in found.addresses
+            if address not in wanted.addresses
+        ]
+        coming += [wanted for _, wanted in changing]
+        requests = [request for remote in dropped for request in _dropping(remote, links.get(remote.tunnel))]
         failures = {remote: errno.ENODEV for remote in coming if remote.tunnel not in links}
         with explained("Remote endpoints cannot be programmed"):
-            for start in range(0, len(requests), _AT_ONCE):
-                failures |= self._send(requests[start : start + _AT_ONCE])
+            requests += self._leaving(leaving, links)
+            requests += [
+                request for remote in coming for request in _making(remote, links.get(remote.tunnel))
+            ]
+            for part in _parts(requests):
+                failures |= self._send(part)
         if len(coming) <= _LARGE_BATCH:
-            for remote in coming:
-                # Who asked before the entry was there asks again only after a second, unless told.
-                if remote not in failures:
-                    self._announcer.announce(remote.bridge, remote.mac, remote.addresses)
+            self._announce(remote for remote in coming if remote not in failures)
         return failures
+
+    def _announce(self, remotes: Iterable[Remote]) -> None:
+        """Who asked before the entry was there asks again only after a second, unless told."""
+        for remote in remotes:
+            # On a bridge that is down or gone there is nobody to tell.
+            with suppress(OSError):
+                self._announcer.announce(remote.bridge, remote.mac, remote.addresses)
+
+    def _leaving(self, leaving: list[tuple[Remote, str]], links: dict[str, LinkRow]) -> list[_Request]:
+        """The removals of neighbours, except of those that have another MAC by now: an address may have come to its
+        next holder before its last one is withdrawn."""
+        asked = [
+            _neighbour(_RTM_GETNEIGH, remote, address, links[remote.tunnel], 0)
+            for remote, address in leaving
+            if remote.tunnel in links
+        ]
+        kept: set[tuple[int, bytes]] = set()
+        for part in _parts(asked):
+            for request, _, answer in self._exchange(part):
+                row = parse_neighbour(answer, 0, len(answer)) if answer else None
+                if row is not None and row.mac != request.remote.mac:
+                    kept.add((request.ifindex, request.attributes))
+        return [
+            request._replace(kind=_RTM_DELNEIGH)
+            for request in asked
+            if (request.ifindex, request.attributes) not in kept
+        ]
 
     def _find_links(self, remotes: Iterable[Remote]) -> dict[str, LinkRow]:
         names = {remote.tunnel for remote in remotes}
@@ -87,6 +128,15 @@ class Remotes:
         return {name: link for name, link in found.items() if link is not None}
 
     def _send(self, requests: list[_Request]) -> dict[Remote, int]:
+        failures: dict[Remote, int] = {}
+        for request, number, _ in self._exchange(requests):
+            tolerated = errno.ENOENT if request.kind == _RTM_DELNEIGH else errno.EEXIST
+            if number and number != tolerated:
+                failures[request.remote] = number
+        return failures
+
+    def _exchange(self, requests: list[_Request]) -> Iterator[tuple[_Request, int, bytes]]:
+        """(request, error number, the neighbour that was asked for) of each answer."""
         first = self._sequence + 1
         self._sequence += len(requests)
         last = len(requests) - 1
@@ -96,25 +146,23 @@ class Remotes:
             for number, request in enumerate(requests)
         )
         self._socket.send(text)
-        failures: dict[Remote, int] = {}
-        for sequence, number in self._answers(first + last):
-            request = requests[sequence - first]
-            tolerated = errno.ENOENT if request.kind == _RTM_DELNEIGH else errno.EEXIST
-            if number and number != tolerated:
-                failures[request.remote] = number
-        return failures
+        for sequence, number, answer in self._answers(first, first + last):
+            yield requests[sequence - first], number, answer
 
-    def _answers(self, last: int) -> Iterator[tuple[int, int]]:
-        """(sequence, error number) of each answer, to that of the last request."""
+    def _answers(self, first: int, last: int) -> Iterator[tuple[int, int, bytes]]:
+        """(sequence, error number, content) of each answer, to the receipt of the last request."""
         while True:
             data = self._socket.recv(1 << 18)
             position = 0
             while position + 16 <= len(data):
                 length, kind, _, sequence, _ = _HEADER.unpack_from(data, position)
-                if kind == _NLMSG_ERROR and last - _AT_ONCE < sequence <= last:
-                    yield sequence, -struct.unpack_from("=i", data, position + 16)[0]
-                    if sequence == last:
-                        return
+                if first <= sequence <= last:
+                    if kind == _RTM_NEWNEIGH:
+                        yield sequence, 0, data[position + 16 : position + length]
+                    elif kind == _NLMSG_ERROR:
+                        yield sequence, -struct.unpack_from("=i", data, position + 16)[0], b""
+                        if sequence == last:
+                            return
                 position += (length + 3) & ~3
 
 
@@ -126,10 +174,8 @@ def _making(remote: Remote, link: LinkRow | None) -> Iterator[_Request]:
     state, flags = _NUD_NOARP | _NUD_REACHABLE, _NTF_SELF | _NTF_MASTER
     yield _Request(_RTM_NEWNEIGH, socket.AF_BRIDGE, link.ifindex, state, flags, attributes, remote)
     for address in remote.addresses:
-        family, destination = _destination(address)
-        yield _Request(
-            _RTM_NEWNEIGH, family, link.ifindex, _NUD_PERMANENT, 0, destination + _mac(remote), remote
-        )
+        request = _neighbour(_RTM_NEWNEIGH, remote, address, link, _NUD_PERMANENT)
+        yield request._replace(attributes=request.attributes + _mac(remote))
 
 
 def _dropping(remote: Remote, link: LinkRow | None) -> Iterator[_Request]:
@@ -137,9 +183,16 @@ def _dropping(remote: Remote, link: LinkRow | None) -> Iterator[_Request]:
         return
     for flags in (_NTF_MASTER, _NTF_SELF):
         yield _Request(_RTM_DELNEIGH, socket.AF_BRIDGE, link.ifindex, 0, flags, _mac(remote), remote)
-    for address in remote.addresses:
-        family, destination = _destination(address)
-        yield _Request(_RTM_DELNEIGH, family, link.ifindex, 0, 0, destination, remote)
+
+
+def _neighbour(kind: int, remote: Remote, address: str, link: LinkRow, state: int) -> _Request:
+    family, destination = _destination(address)
+    return _Request(kind, family, link.ifindex, state, 0, destination, remote)
+
+
+def _parts(requests: list[_Request]) -> Iterator[list[_Request]]:
+    for start in range(0, len(requests), _AT_ONCE):
+        yield requests[start : start + _AT_ONCE]
 
 
 def _encode(request: _Request, sequence: int, flags: int) -> bytes:

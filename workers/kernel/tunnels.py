@@ -14,6 +14,10 @@ from workers.planning.objects import Tunnel
 
 PORT = 4789
 """UDP, assigned by IANA."""
+PORT_TAKEN = (
+    f"UDP port {PORT} of this host, which tunnels need, is in use by something else: end what "
+    f"`ss -lunp sport = :{PORT}` shows."
+)
 
 
 class Tunnels:
@@ -32,16 +36,24 @@ class Tunnels:
             f"The host already has a VXLAN device with VNI {wanted.vni} that is not netadmin's: remove it, or "
             "create the network with another VNI."
         )
-        with explained(f"The tunnel {wanted.device} cannot be set up", {errno.EEXIST: taken}):
+        sentences = {errno.EEXIST: taken, errno.EADDRINUSE: PORT_TAKEN}
+        with explained(f"The tunnel {wanted.device} cannot be set up", sentences):
             link = self._look.link(check_device(wanted.device))
             if link is not None:
                 _check_ours(link, wanted)
                 if link.vxlan != (wanted.vni, wanted.local):
                     self._route.link("del", index=link.ifindex)
                     link = None
-            if link is None:
-                link = self._add(wanted, bridge)
-            self._set_up(link, wanted, bridge)
+            if link is not None:
+                self._set_up(link, wanted, bridge)
+                return
+            link = self._add(wanted, bridge)
+            try:
+                self._set_up(link, wanted, bridge)
+            except BaseException:
+                # Half a tunnel is nobody's, and would keep its VNI.
+                self._delete(link)
+                raise
 
     def _add(self, wanted: Tunnel, bridge: LinkRow) -> LinkRow:
         version = ip_address(wanted.local).version
@@ -73,7 +85,9 @@ class Tunnels:
             self._route.link("set", index=link.ifindex, mtu=wanted.mtu)
         # Where a MAC is behind the tunnel is told, never learnt.
         self._route.brport("set", index=link.ifindex, learning=0, unicast_flood=0)
-        self._route.link("set", index=link.ifindex, state="up", ifalias=tunnel_alias(wanted.segment))
+        self._route.link("set", index=link.ifindex, state="up")
+        # Last: what did not come up must not be found as this segment's tunnel.
+        self._route.link("set", index=link.ifindex, ifalias=tunnel_alias(wanted.segment))
 
     def remove(self, found: Tunnel) -> None:
         """Delete the tunnel, and with it all entries, if the device of that name still is this segment's."""
@@ -81,7 +95,10 @@ class Tunnels:
         if link is None or read_tunnel(link.alias) != found.segment:
             return
         with explained(f"The tunnel {found.device} cannot be removed"):
-            tolerate(errno.ENODEV, lambda: self._route.link("del", index=link.ifindex))
+            self._delete(link)
+
+    def _delete(self, link: LinkRow) -> None:
+        tolerate(errno.ENODEV, lambda: self._route.link("del", index=link.ifindex))
 
 
 def _check_ours(link: LinkRow, wanted: Tunnel) -> None:
