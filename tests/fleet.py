@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,8 @@ UNDERLAY = "under"
 HOLD = "mount --make-rprivate / && for d in /run/netns /etc/netns; do mkdir -p $d && mount -t tmpfs none $d; done && "
 HOLD += "mount -t sysfs none /sys && ip link set lo up && echo ready && exec sleep infinity"
 PATIENCE = 60.0
+# https://man7.org/linux/man-pages/man7/packet.7.html; Python has no names for them.
+_SO_RCVBUFFORCE, _SOL_PACKET, _PACKET_STATISTICS = 33, 263, 6
 
 
 def run(*command: str) -> str:
@@ -212,7 +215,7 @@ class Sniffer:
         self._sockets = []
         for link in links:
             each = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+            each.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 23)
             each.bind((link, 0))
             each.setblocking(False)
             self._sockets.append(each)
@@ -222,7 +225,10 @@ class Sniffer:
             each.close()
 
     def frames(self) -> Iterator[tuple[int, str, str, int]]:
+        """What was seen since the last call. AssertionError when the kernel could not keep up, and dropped some."""
         for each in self._sockets:
+            _, dropped = struct.unpack("II", each.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+            assert not dropped, f"{dropped} frames were not seen"
             while True:
                 try:
                     data = each.recv(65535)
