@@ -1,7 +1,7 @@
 # What a person types; each target says what it does while it does it.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := pyproject.toml
+SOURCES := pyproject.toml .ci/dashboard $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print)
 
 .PHONY: install install-dev run demo test bench lint format clean-host locks
 
@@ -31,6 +31,8 @@ bench: install-dev
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	.ci/client --check
+	cd frontend && npm run --silent check
 	NETADMIN_STATE_DIR=$(CURDIR)/build/lint $(BIN)/mypy apps netadmin workers
 	$(BIN)/lint-imports
 

@@ -1,4 +1,13 @@
 # Web and server worker; which of the two, the command says. It needs no rights beyond its own.
+FROM node:24-slim AS dashboard
+WORKDIR /build
+COPY frontend/package.json frontend/package-lock.json frontend/.npmrc ./
+RUN npm ci --no-fund --no-audit
+COPY frontend/index.html frontend/tsconfig.json frontend/vite.config.ts ./
+COPY frontend/public ./public
+COPY frontend/src ./src
+RUN npm run build
+
 FROM python:3.13-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/netadmin --create-home netadmin
 WORKDIR /opt/netadmin
@@ -8,6 +17,7 @@ COPY manage.py pyproject.toml README.md ./
 COPY netadmin ./netadmin
 COPY apps ./apps
 COPY workers ./workers
+COPY --from=dashboard /build/dist ./frontend/dist
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 USER netadmin
 ENV NETADMIN_STATE_DIR=/var/lib/netadmin NETADMIN_LISTEN=0.0.0.0:8000 PYTHONUNBUFFERED=1

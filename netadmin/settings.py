@@ -99,8 +99,12 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
+DASHBOARD = BASE_DIR / "frontend" / "dist"
+STATICFILES_DIRS = [("ui", DASHBOARD)] if DASHBOARD.is_dir() else []
 # The admin's and the API pages' files are served straight from their packages: nothing to collect before a start.
 WHITENOISE_USE_FINDERS = True
+# Vite names these by their content.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/ui/assets/"
 
 CHANNEL_LAYERS = {
     "default": {

@@ -1,16 +1,15 @@
-"""Where everything is: start page, admin, REST API."""
+"""Where everything is: dashboard, admin, REST API."""
 
 from django.contrib import admin
-from django.shortcuts import render
-from django.urls import URLPattern, URLResolver, include, path
-from django.views.decorators.http import require_safe
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
-start_page = require_safe(lambda request: render(request, "start.html"))
+from netadmin.dashboard import PLACES, show_dashboard
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", start_page, name="start"),
+    path("", show_dashboard, name="start"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("apps.api.urls")),
+    re_path(f"^({'|'.join(PLACES)})(/.*)?$", show_dashboard),
 ]
 handler400 = "apps.api.errors.bad_request"
 handler404 = "apps.api.errors.page_not_found"

@@ -25,6 +25,8 @@ class Product:
     settings: dict[str, str] = field(default_factory=dict)
     prefix: list[str] = field(default_factory=list)
     """What enters the machine on which it runs; empty: this one."""
+    arguments: tuple[str, ...] = ()
+    """Of the launcher."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,7 +42,7 @@ class Product:
     def start(self) -> None:
         """Returns when the command line gets an answer."""
         with (self.state_dir / "launcher.log").open("ab") as log:
-            command = [*self.prefix, sys.executable, "-m", "netadmin.launcher"]
+            command = [*self.prefix, sys.executable, "-m", "netadmin.launcher", *self.arguments]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
         while self.run("network", "inspect", "bridge").returncode != 0:

@@ -176,3 +176,8 @@ class Join(Strict):
     at = serializers.FloatField()
     proof = serializers.RegexField(r"\A[0-9a-f]{64}\Z")
     version = serializers.CharField(max_length=32, required=False, allow_blank=True, default="")
+
+
+class SignIn(Strict):
+    name = text()
+    password = serializers.CharField(max_length=NAME, trim_whitespace=False)

@@ -4,7 +4,7 @@ from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
-from apps.api.views.accounts import MeView, TokenView
+from apps.api.views.accounts import MeView, SessionView, TokenView
 from apps.api.views.containers import ContainerView
 from apps.api.views.hosts import HostView, JoinView
 from apps.api.views.networks import NetworkView
@@ -25,6 +25,7 @@ urlpatterns = [
     *router.urls,
     re_path("^join/?$", JoinView.as_view(), name="join"),
     re_path("^me/?$", MeView.as_view(), name="me"),
+    re_path("^session/?$", SessionView.as_view(), name="session"),
     re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path("^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
 ]

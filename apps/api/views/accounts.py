@@ -1,8 +1,11 @@
-"""/tokens/ and /me/"""
+"""/session/, /tokens/ and /me/"""
 
+from django.contrib.auth import authenticate, login, logout
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,7 +16,7 @@ from apps.accounts.tokens import issue
 from apps.api import filters, requests
 from apps.api.representations import Me, NewToken, TokenOut
 from apps.api.views.base import Resource, read
-from apps.common.errors import NotFound
+from apps.common.errors import NotFound, Unauthorised
 
 
 class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
@@ -52,3 +55,27 @@ class MeView(APIView):
     def get(self, request: Request) -> Response:
         """Name and role of the caller."""
         return Response({"name": account(request.user).get_username(), "role": role_of(request.user)})
+
+
+class SessionView(APIView):
+    """How a browser signs in and out; programs send a token instead."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=requests.SignIn, responses=Me)
+    def post(self, request: Request) -> Response:
+        """Sign in with name and password; the answer sets the session's cookie."""
+        # Without it another site could sign a browser in as somebody whose actions it reads.
+        SessionAuthentication().enforce_csrf(request)
+        given = read(requests.SignIn, request)
+        user = authenticate(request._request, username=given["name"], password=given["password"])
+        if user is None:
+            raise Unauthorised("bad_password", "Name and password do not fit; try again.", "password")
+        login(request._request, user)
+        return Response({"name": user.get_username(), "role": role_of(user)})
+
+    @extend_schema(request=None, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Sign out."""
+        logout(request._request)
+        return Response(status=204)

@@ -256,11 +256,6 @@ def test_a_list_costs_the_same_queries_however_long_it_is(operator: Any, browser
     assert [count(model) for model in listed] == before
 
 
-def test_the_start_page_leads_to_admin_and_api() -> None:
-    text = Client().get("/").content.decode()
-    assert all(link in text for link in ('href="/admin/"', 'href="/api/v1/docs"', 'href="/api/v1/schema"'))
-
-
 def test_an_address_that_does_not_exist_is_answered_in_the_callers_language() -> None:
     assert Client().get("/api/v1/nothing/").json()["code"] == "not_found"
     assert b"<h1>Not found</h1>" in Client().get("/nothing/").content

@@ -1,0 +1,108 @@
+import { Alert, Stack, Tabs, Text } from "@mantine/core";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
+import { Act } from "@/components/act";
+import { Mono } from "@/components/copy";
+import { Facts } from "@/components/facts";
+import { Answered, Empty, Page, Problem } from "@/components/page";
+import { DataTable } from "@/components/table";
+import { columns } from "@/features/containers/columns";
+import { driveHost, removeHost } from "@/lib/actions";
+import { Refusal, type Host, type Schemas } from "@/lib/api";
+import { formatAge, formatTime } from "@/lib/format";
+import { useContainers, useHosts, useNetworks } from "@/lib/records";
+import { useIsAdmin } from "@/lib/session";
+import { HostState } from "./list";
+import { JoinCommand } from "./join";
+
+function Verbs({ host }: { host: Host }) {
+  const navigate = useNavigate();
+  const [invited, setInvited] = useState<Schemas["Invited"] | null>(null);
+  return (
+    <>
+      <Act action={driveHost(host, host.drained ? "undrain" : "drain")} />
+      <Act action={driveHost(host, "renew")} after={(sent) => setInvited(sent.body as Schemas["Invited"])} />
+      {host.state !== "revoked" && <Act action={driveHost(host, "revoke")} />}
+      <Act action={removeHost(host)} after={() => void navigate({ to: "/hosts" })} />
+      <JoinCommand host={invited} close={() => setInvited(null)} />
+    </>
+  );
+}
+
+function About({ host }: { host: Host }) {
+  return (
+    <Facts
+      rows={[
+        ["Advertise address", host.advertise ? <Mono key="address" text={host.advertise} what="address" /> : "none: no overlay network can be on it"],
+        ["Heard", host.last_seen ? `${formatAge(host.last_seen)} (${formatTime(host.last_seen)})` : "never"],
+        ["Revision", `${host.acked_revision} of ${host.revision}${host.lag ? `: ${host.lag} behind` : ""}`],
+        ["Version", `${host.version || "unknown"}${host.outdated ? ", another than the server's: update its worker" : ""}`],
+        ["Kernel", host.kernel || "unknown"],
+        ["Own addresses", Object.entries(host.underlays).map(([address, mtu]) => `${address} (MTU ${mtu})`).join(", ") || "unknown"],
+        ["Routes", host.routes.join(", ") || "none"],
+        ["Name servers", host.nameservers.join(", ") || "none"],
+        ["Added", formatTime(host.created)],
+      ]}
+    />
+  );
+}
+
+function Known({ host }: { host: Host }) {
+  const isAdmin = useIsAdmin();
+  const navigate = useNavigate();
+  const containers = useContainers().data;
+  const networks = useNetworks().data;
+  const own = useMemo(() => (containers ?? []).filter((each) => each.host === host.name), [containers, host.name]);
+  const here = (networks ?? []).filter((each) => each.hosts.includes(host.name));
+  return (
+    <Page title={host.name} beside={<HostState host={host} />} actions={isAdmin && <Verbs host={host} />}>
+      {host.problems.map((problem) => (
+        <Alert key={problem} color="orange" title="Problem">
+          {problem}
+        </Alert>
+      ))}
+      <Tabs defaultValue="about" keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="about">About</Tabs.Tab>
+          <Tabs.Tab value="containers">Containers ({own.length})</Tabs.Tab>
+          <Tabs.Tab value="networks">Networks ({here.length})</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="about">
+          <About host={host} />
+        </Tabs.Panel>
+        <Tabs.Panel value="containers">
+          <DataTable
+            label="containers"
+            rows={own}
+            columns={columns}
+            id={(row) => row.id}
+            open={(row) => void navigate({ to: "/containers/$id", params: { id: row.id } })}
+            empty={<Empty title="No container is on this host">Run one with --host {host.name}.</Empty>}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="networks">
+          <Stack gap={4}>
+            {here.map((each) => (
+              <Text key={each.id} size="sm">
+                {each.name} ({each.driver}) {each.subnets.map((subnet) => subnet.subnet).join(", ")}
+              </Text>
+            ))}
+          </Stack>
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+export default function HostPage() {
+  const { id } = useParams({ from: "/hosts/$id" });
+  const hosts = useHosts();
+  return (
+    <Answered query={hosts}>
+      {() => {
+        const host = hosts.data?.find((each) => each.name === id);
+        return host ? <Known host={host} /> : <Problem error={new Refusal(404, "", "This host does not exist, or was removed.")} />;
+      }}
+    </Answered>
+  );
+}

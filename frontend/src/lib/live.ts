@@ -1,0 +1,76 @@
+/** The one socket: it says what changed; when it is down, the pages ask again and again, and say so. */
+import { useSyncExternalStore } from "react";
+import { absorb, queries, type Change } from "./records";
+
+export type Liveness = "connecting" | "live" | "polling";
+
+const GATHER = 40; // ms in which changes are taken in together
+const POLL = 5000;
+const LONGEST = 15_000;
+
+let state: Liveness = "connecting";
+let socket: WebSocket | null = null;
+let delay = 500;
+let poll: ReturnType<typeof setInterval> | undefined;
+let retry: ReturnType<typeof setTimeout> | undefined;
+let gathered: Change[] = [];
+const listeners = new Set<() => void>();
+
+function become(next: Liveness): void {
+  state = next;
+  for (const listener of listeners) listener();
+}
+
+function take(change: Change): void {
+  if (!gathered.length)
+    setTimeout(() => {
+      const changes = gathered;
+      gathered = [];
+      absorb(changes);
+    }, GATHER);
+  gathered.push(change);
+}
+
+/** Opens the socket and keeps it open. */
+export function listen(): void {
+  clearTimeout(retry);
+  const url = new URL("/ws/events/", location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  const opened = new WebSocket(url);
+  socket = opened;
+  opened.onopen = () => {
+    delay = 500;
+    clearInterval(poll);
+    // What happened while nobody listened is not told again.
+    if (state === "polling") void queries.invalidateQueries();
+    become("live");
+  };
+  opened.onmessage = (message) => take(JSON.parse(String(message.data)) as Change);
+  opened.onclose = () => {
+    if (socket !== opened) return;
+    if (state !== "polling") {
+      clearInterval(poll);
+      poll = setInterval(() => void queries.invalidateQueries(), POLL);
+      become("polling");
+    }
+    retry = setTimeout(listen, delay);
+    delay = Math.min(delay * 2, LONGEST);
+  };
+}
+
+/** Closes the socket for good: nobody is signed in any more. */
+export function hush(): void {
+  clearTimeout(retry);
+  clearInterval(poll);
+  const closing = socket;
+  socket = null;
+  closing?.close();
+  become("connecting");
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export const useLiveness = (): Liveness => useSyncExternalStore(subscribe, () => state);
