@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "apps.containers",
     "apps.networks",
     "apps.delivery",
+    "apps.connectivity",
     "apps.accounts",
     "apps.api",
     "apps.panel",

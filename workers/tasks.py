@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from workers.contract.joining import Configuration
 from workers.contract.questions import Answer, Question
 from workers.contract.reports import Report
 from workers.contract.state import Delta
+from workers.dns.client import NameService, NameServiceError
+from workers.kernel import probe
+from workers.kernel.errors import KernelError
 from workers.runtimes.client import Supervisor, SupervisorError
 
 log = logging.getLogger(__name__)
@@ -137,8 +141,7 @@ def _open(envelope: Envelope, expected: type[Any], configuration: Configuration)
 
 def _give(question: Question, configuration: Configuration, answers: redis.Redis) -> None:
     """Answer where the server waits for it; who has stopped waiting finds nothing after a minute."""
-    supervisor = Supervisor(str(Path(configuration.state_dir) / "supervisor.sock"), timeout=90.0)
-    answer = _answer(question, supervisor)
+    answer = _answer(question, Path(configuration.state_dir))
     sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
     key = answer_key(configuration.host, question.id)
     try:
@@ -150,30 +153,54 @@ def _give(question: Question, configuration: Configuration, answers: redis.Redis
         log.warning("an answer could not be given: %s", error)
 
 
-def _answer(question: Question, supervisor: Supervisor) -> Answer:
-    """What the supervisor says to a question of the server."""
-    arguments = dict(question.arguments)
-    if question.kind in ("run_once", "exec"):
-        arguments.pop("container", None)  # It runs in a sandbox, whose name says which.
+def _answer(question: Question, state_dir: Path) -> Answer:
+    """What the supervisor, the name service or the kernel says to a question of the server."""
     try:
-        match question.kind:
-            case "logs":
-                result: dict[str, Any] = {"text": supervisor.logs(**arguments)}
-            case "run_once":
-                result = msgspec.to_builtins(supervisor.run_once(**arguments))
-            case "exec":
-                result = {"pid": supervisor.exec(**arguments)}
-            case "follow_logs":
-                supervisor.follow_logs(**arguments)
-                result = {}
-            case _:
-                return Answer(
-                    id=question.id, ok=False, error=f"This host knows no question {question.kind!r}."
-                )
+        result = _look_up(question.kind, dict(question.arguments), state_dir)
     except SupervisorError as error:
         return Answer(id=question.id, ok=False, error=str(error), code=error.code)
-    except TypeError as error:
+    except (NameServiceError, KernelError, OSError) as error:
+        return Answer(id=question.id, ok=False, error=str(error), code=500)
+    except (TypeError, KeyError, ValueError) as error:
         return Answer(
             id=question.id, ok=False, error=f"The question {question.kind!r} is incomplete: {error}."
         )
+    if result is None:
+        return Answer(id=question.id, ok=False, error=f"This host knows no question {question.kind!r}.")
     return Answer(id=question.id, ok=True, result=result)
+
+
+def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str, Any] | None:
+    """None: not a question that is known here."""
+    supervisor = Supervisor(str(state_dir / "supervisor.sock"), timeout=90.0)
+    if kind in ("run_once", "exec"):
+        arguments.pop("container", None)  # It runs in a sandbox, whose name says which.
+    match kind:
+        case "logs":
+            return {"text": supervisor.logs(**arguments)}
+        case "run_once":
+            return dict(msgspec.to_builtins(supervisor.run_once(**arguments)))
+        case "exec":
+            return {"pid": supervisor.exec(**arguments)}
+        case "follow_logs":
+            supervisor.follow_logs(**arguments)
+            return {}
+        case "explain_names":
+            return {"answers": _explain_names(state_dir, **arguments)}
+        case "measure":
+            return dict(probe.measure(**arguments))
+        case "read_interfaces":
+            return dict(probe.read_interfaces(**arguments))
+        case _:
+            return None
+
+
+def _explain_names(state_dir: Path, asked: list[dict[str, str]], type: str) -> list[dict[str, Any]]:
+    found = []
+    with closing(NameService(str(state_dir / "dns.sock"))) as names:
+        for each in asked[: probe.MOST_PAIRS]:
+            try:
+                found.append(names.explain(each["container"], each["name"], type))
+            except NameServiceError as error:
+                found.append({"error": str(error)})
+    return found

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from apps.api.views.accounts import MeView, SessionView, TokenView
+from apps.api.views.connectivity import CheckView, MatrixView, ResolveView, StatisticsView
 from apps.api.views.containers import ContainerView
 from apps.api.views.hosts import HostView, JoinView
 from apps.api.views.networks import NetworkView
@@ -23,6 +24,10 @@ router.register("tokens", TokenView, basename="token")
 
 urlpatterns = [
     *router.urls,
+    re_path("^check/?$", CheckView.as_view(), name="check"),
+    re_path("^matrix/?$", MatrixView.as_view(), name="matrix"),
+    re_path("^resolve/?$", ResolveView.as_view(), name="resolve"),
+    re_path("^statistics/?$", StatisticsView.as_view(), name="statistics"),
     re_path("^join/?$", JoinView.as_view(), name="join"),
     re_path("^me/?$", MeView.as_view(), name="me"),
     re_path("^session/?$", SessionView.as_view(), name="session"),

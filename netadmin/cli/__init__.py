@@ -2,7 +2,7 @@
 
 import click
 
-from netadmin.cli import access, container, host, listing, network, process, worker
+from netadmin.cli import access, connectivity, container, host, listing, network, process, worker
 from netadmin.cli.session import make_host_option
 
 
@@ -29,6 +29,8 @@ for _command in (
     host.host,
     worker.worker,
     host.history,
+    connectivity.check,
+    connectivity.resolve,
     access.login,
     access.logout,
     access.token,

@@ -10,7 +10,9 @@ class Question(Struct, frozen=True, kw_only=True):
     kind: str
     """logs {container, tail}; run_once {container, sandbox, hostname, command, env, timeout};
     exec {session, container, sandbox, hostname, command, env, tty, columns, rows};
-    follow_logs {session, container, tail}."""
+    follow_logs {session, container, tail};
+    explain_names {asked: [{container, name}], type}; measure {sources: [{sandbox, addresses}], count, timeout};
+    read_interfaces {sandboxes}."""
     arguments: dict[str, Any]
     at: float
     """When it was asked, in seconds since the epoch: an old one is not answered."""
@@ -21,7 +23,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Of the question."""
     ok: bool
     result: dict[str, Any] = {}
-    """logs {text}; run_once {code, output, truncated}."""
+    """logs {text}; run_once {code, output, truncated}; explain_names {answers: [{step, network, network_name,
+    answers, rcode} or {error}]};
+    measure {by sandbox: [{address, sent, received, rtt_ms, error}]}; read_interfaces {by sandbox: [interface]}."""
     error: str = ""
     """When not ok: one sentence for the person who asked."""
     code: int = 0

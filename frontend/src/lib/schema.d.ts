@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/check/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Measure whether one container reaches another, by address and by name, and say why not. */
+        get: operations["check_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/containers/": {
         parameters: {
             query?: never;
@@ -315,6 +332,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/matrix/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Measure every pair of a network's containers, or of those that are named. */
+        get: operations["matrix_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/": {
         parameters: {
             query?: never;
@@ -506,6 +540,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resolve/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the name service in a container's sandbox answers, and by which step. */
+        get: operations["resolve_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/": {
         parameters: {
             query?: never;
@@ -519,6 +570,23 @@ export interface paths {
         post: operations["session_create"];
         /** @description Sign out. */
         delete: operations["session_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/statistics/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What interfaces have counted, read from the kernel now; silent hosts are left out. */
+        get: operations["statistics_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -600,6 +668,36 @@ export interface components {
         /** @description The change is recorded and will happen; the host has not answered yet. */
         Accepted: {
             operation: components["schemas"]["Operation"];
+        };
+        Cell: {
+            source: string;
+            target: string;
+            reachable: boolean;
+            /** Format: double */
+            rtt_ms?: number | null;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            readonly loss: number;
+            /** @description Whether its name leads there; null: not asked. */
+            readonly name: boolean | null;
+            /** @default  */
+            reason?: string;
+        };
+        /** @description Whether one container reaches another; the first step that is not ok is the reason. */
+        Check: {
+            source: components["schemas"]["PlacedRef"];
+            target: components["schemas"]["PlacedRef"] | null;
+            to: string;
+            reachable: boolean;
+            address: components["schemas"]["Echo"] | null;
+            name: components["schemas"]["Lookup"] | null;
+            path: components["schemas"]["Step"][];
+            /** @default  */
+            reason?: string;
+            /** @default  */
+            advice?: string;
         };
         /** @description How a container is attached to a network. */
         ConnectRequest: {
@@ -707,6 +805,17 @@ export interface components {
          * @enum {string}
          */
         DriverEnum: "bridge" | "overlay" | "macvlan" | "host" | "null";
+        Echo: {
+            target: string;
+            sent: number;
+            received: number;
+            /**
+             * Format: double
+             * @description Median.
+             */
+            rtt_ms: number | null;
+            error: string;
+        };
         Endpoint: {
             id: string;
             host: string;
@@ -804,6 +913,24 @@ export interface components {
          * @enum {string}
          */
         HostState: "invited" | "online" | "offline" | "revoked";
+        Interface: {
+            endpoint: string | null;
+            container: components["schemas"]["Ref"];
+            network: components["schemas"]["Ref"] | null;
+            name: string;
+            mac: string;
+            mtu: number;
+            up: boolean;
+            addresses: string[];
+            rx_packets: number;
+            rx_bytes: number;
+            rx_errors: number;
+            rx_dropped: number;
+            tx_packets: number;
+            tx_bytes: number;
+            tx_errors: number;
+            tx_dropped: number;
+        };
         /** @description With the command that is shown this once. */
         Invited: {
             /** Format: uuid */
@@ -848,9 +975,29 @@ export interface components {
         LogText: {
             text: string;
         };
+        Lookup: {
+            name: string;
+            answers: string[];
+            /** @description link, name, alias, reverse, forwarded or refused. */
+            step: string;
+            rcode: string;
+            error: string;
+        };
+        Matrix: {
+            containers: components["schemas"]["Measured"][];
+            cells: components["schemas"]["Cell"][];
+            /** Format: double */
+            seconds: number;
+        };
         Me: {
             name: string;
             role: components["schemas"]["RoleEnum"];
+        };
+        Measured: {
+            id: string;
+            name: string;
+            host: string;
+            state: components["schemas"]["ContainerState"];
         };
         /** @description `context["subnets"]` holds what `show_use` gave, by network. */
         Network: {
@@ -1059,6 +1206,11 @@ export interface components {
         PatchedHostUpdateRequest: {
             advertise?: string | null;
         };
+        PlacedRef: {
+            id: string;
+            name: string;
+            host: string;
+        };
         Pool: {
             readonly id: number;
             name: string;
@@ -1138,6 +1290,17 @@ export interface components {
             name: string;
             password: string;
         };
+        Statistics: {
+            /** Format: date-time */
+            at: string;
+            interfaces: components["schemas"]["Interface"][];
+        };
+        Step: {
+            step: string;
+            detail: string;
+            ok: boolean;
+            advice: string;
+        };
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
         StopRequest: {
             /** Format: double */
@@ -1209,6 +1372,50 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    check_retrieve: {
+        parameters: {
+            query: {
+                /** @description a container */
+                from: string;
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+                /** @description a container, a name, or an address */
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     containers_list: {
         parameters: {
             query?: {
@@ -2889,6 +3096,50 @@ export interface operations {
             };
         };
     };
+    matrix_retrieve: {
+        parameters: {
+            query?: {
+                /** @description repeatable */
+                container?: string[];
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+                /** @description all on it */
+                network?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Matrix"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     me_retrieve: {
         parameters: {
             query?: never;
@@ -3899,6 +4150,50 @@ export interface operations {
             };
         };
     };
+    resolve_retrieve: {
+        parameters: {
+            query: {
+                /** @description a container */
+                from: string;
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+                /** @description what it asks for */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lookup"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     session_create: {
         parameters: {
             query?: never;
@@ -4054,6 +4349,50 @@ export interface operations {
             };
             /** @description The host does not answer. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    statistics_retrieve: {
+        parameters: {
+            query?: {
+                /** @description one */
+                container?: string;
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+                /** @description all on it; only their interfaces there */
+                network?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

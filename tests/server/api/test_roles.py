@@ -9,7 +9,7 @@ from apps.api.urls import urlpatterns
 from tests.server.people import ROLES, make_client
 
 pytestmark = pytest.mark.django_db
-OPEN = {"schema", "docs", "join"}
+OPEN = {"schema", "docs", "join", "session"}
 """Descriptions of the API, which hold nothing of anybody's, and where a machine shows a token of its own."""
 ADMINISTRATORS_ONLY = {
     ("pool-list", "post"),
@@ -30,7 +30,7 @@ def offered() -> list[tuple[str, str, str]]:
         path = str(pattern.pattern).lstrip("^").rstrip("/?$").replace("(?P<id>[^/]+)", "99")
         path = path.replace("(?P<id>[0-9]{1,18})", "99")
         assert "(" not in path, path
-        only = {"join": {"post": "post"}}.get(str(pattern.name), {"get": "get"})
+        only = {"join": ["post"], "session": ["post", "delete"]}.get(str(pattern.name), ["get"])
         actions = getattr(pattern.callback, "actions", None) or only
         found += [(str(pattern.name), method, path) for method in actions]
     return found
