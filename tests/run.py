@@ -24,6 +24,7 @@ SUITES = (
     "fullstack",
     "overlay",
     "seed",
+    "e2e",
 )
 NOTHING_COLLECTED = 5
 

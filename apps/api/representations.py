@@ -175,6 +175,19 @@ class NetworkOut(serializers.Serializer[Network]):
         return shown
 
 
+class Fault(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="A stable word for programs.")
+    message = serializers.CharField(help_text="One sentence: what is wrong, and what to do.")
+    field = serializers.CharField(allow_null=True, help_text="The input to blame.")
+
+
+class Plan(serializers.Serializer[Any]):
+    """What a network would get; `refusal` instead when it would not be made."""
+
+    subnets = SubnetUse(many=True)
+    refusal = Fault(allow_null=True)
+
+
 class EndpointOut(serializers.Serializer[Endpoint]):
     id = serializers.CharField()
     host = serializers.CharField(source="host.name")
@@ -291,12 +304,6 @@ class ExecResult(serializers.Serializer[Any]):
     exit_code = serializers.IntegerField()
     output = serializers.CharField()
     truncated = serializers.BooleanField()
-
-
-class Fault(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="A stable word for programs.")
-    message = serializers.CharField(help_text="One sentence: what is wrong, and what to do.")
-    field = serializers.CharField(allow_null=True, help_text="The input to blame.")
 
 
 class Error(Fault):

@@ -17,8 +17,10 @@ REFUSALS = {
     "429": "Too many tries; wait a minute.",
     "503": "The host does not answer.",
 }
-SYNCHRONOUS = {"pools", "tokens", "exec", "hosts", "join"}
+SYNCHRONOUS = {"pools", "tokens", "exec", "hosts", "join", "session", "plan"}
 """Changes that need no host's state, so that there is nothing to wait for."""
+MEASURED = ("check", "matrix", "resolve", "statistics")
+"""What is asked of objects that parameters name."""
 
 
 class Schema(AutoSchema):
@@ -60,7 +62,7 @@ class Schema(AutoSchema):
 
     def _refusals(self) -> list[str]:
         codes = ["400", "401"]
-        if "{id}" in self.path or self.method == "POST":
+        if "{id}" in self.path or self.method == "POST" or self.path.rstrip("/").endswith(MEASURED):
             codes.append("404")
         if self.method != "GET":
             codes += ["403", "409"]

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,8 @@ from tests.isolation import enter_private_host, require_root
 from tests.product import Product
 
 PASSWORD = "correct horse battery"
-PICTURES = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "build" / "screenshots"
 FLAGS = [
     f"--{flag}"
     for flag in (
@@ -104,3 +107,10 @@ def take_picture(page: Page, name: str) -> None:
     """Kept in build/screenshots, for who wants to see what the run saw."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def manage(product: Product, *words: str) -> None:
+    """manage.py, with the product's database."""
+    command = [sys.executable, str(ROOT / "manage.py"), *words]
+    done = subprocess.run(command, env=product.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,8 +1,9 @@
 """/networks/"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,9 +14,10 @@ from rest_framework.response import Response
 from apps.api import filters, requests
 from apps.api.changes import change, change_on_all
 from apps.api.inspect import describe_network
-from apps.api.representations import EndpointOut, NetworkOut, Removed, show_use
+from apps.api.representations import EndpointOut, NetworkOut, Plan, Removed, show_use
 from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read, refuse_host
-from apps.common.errors import NotFound
+from apps.common.errors import DomainError, NotFound
+from apps.common.fields import given_as
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network
@@ -65,6 +67,22 @@ def read_label_filters(given: Iterable[str]) -> dict[str, str | None]:
     return {key: value if equals else None for key, equals, value in (text.partition("=") for text in given)}
 
 
+def ready_to_make(given: Mapping[str, Any]) -> Callable[[Host | None], Network]:
+    """What makes the network that is asked for, on a locked host; None: an overlay."""
+    fields = {key: given[key] for key in ("name", "internal", "enable_ipv6", "options", "labels")}
+
+    def make(host: Host | None) -> Network:
+        wanted = [
+            ask_subnet(one["subnet"], one["gateway"], one["ip_range"], one["aux_addresses"])
+            for one in given["subnets"]
+        ]
+        if host is None:
+            return overlays.create_overlay(subnets=wanted, **fields)
+        return network_services.create_network(host, driver=given["driver"], subnets=wanted, **fields)
+
+    return make
+
+
 class NetworkView(Resource[Network]):
     serializer_class = NetworkOut
     filterset_class = filters.Networks
@@ -98,33 +116,35 @@ class NetworkView(Resource[Network]):
     def create(self, request: Request) -> Response:
         """Create a network; a subnet that is not given is chosen."""
         given = read(requests.NetworkCreate, request)
-        wanted = [
-            ask_subnet(one["subnet"], one["gateway"], one["ip_range"], one["aux_addresses"])
-            for one in given["subnets"]
-        ]
-        fields = {
-            key: given[key] for key in ("name", "driver", "internal", "enable_ipv6", "options", "labels")
-        }
         shown: dict[str, Any] = {"show": show_network, "code": 201}
-        detail = {**fields, "subnets": given["subnets"]}
+        detail = {
+            key: given[key]
+            for key in ("name", "driver", "internal", "enable_ipv6", "options", "labels", "subnets")
+        }
+        make = ready_to_make(given)
         if given["driver"] == Driver.OVERLAY:
             refuse_host(request, given["host"])
-            del fields["driver"]
-            return change_on_all(
-                request,
-                "network.create",
-                lambda: (overlays.create_overlay(subnets=wanted, **fields), ()),
-                detail=detail,
-                **shown,
-            )
-        return change(
-            request,
-            chosen_host(request, given["host"]),
-            "network.create",
-            lambda locked: network_services.create_network(locked, subnets=wanted, **fields),
-            detail=detail,
-            **shown,
-        )
+            return change_on_all(request, "network.create", lambda: (make(None), ()), detail=detail, **shown)
+        host = chosen_host(request, given["host"])
+        return change(request, host, "network.create", make, detail=detail, **shown)
+
+    @extend_schema(request=requests.NetworkCreate, responses={200: Plan})
+    @action(detail=False, methods=["post"])
+    def plan(self, request: Request) -> Response:
+        """What creating a network would make, or why it would be refused; nothing is recorded."""
+        given = read(requests.NetworkCreate, request)
+        try:
+            if given["driver"] == Driver.OVERLAY:
+                refuse_host(request, given["host"])
+            host = None if given["driver"] == Driver.OVERLAY else chosen_host(request, given["host"])
+            with transaction.atomic():
+                # The very thing that creation does, for no rule may be known in two places; and then not.
+                subnets = show_network(ready_to_make(given)(host))["subnets"]
+                transaction.set_rollback(True)
+        except DomainError as error:
+            fault = {"code": error.code, "message": error.message, "field": given_as(error.field)}
+            return Response({"subnets": [], "refusal": fault})
+        return Response({"subnets": subnets, "refusal": None})
 
     @extend_schema(parameters=[HOST])
     def retrieve(self, request: Request, id: str) -> Response:

@@ -32,7 +32,7 @@ export default function Account() {
   return (
     <Page title="Account" beside={me && <Badge variant="outline">{me.role}</Badge>}>
       <Text size="sm">
-        You are signed in as {me?.name}. <Anchor href="/admin/password_change/">Change the password</Anchor>, or open the <Anchor href="/admin/">admin</Anchor>.
+        You are signed in as {me?.name}. <Anchor href="/admin/password_change/" underline="always">Change the password</Anchor>, or open the <Anchor href="/admin/" underline="always">admin</Anchor>.
       </Text>
       <Group justify="space-between">
         <Title order={2} size="h4">

@@ -11,9 +11,11 @@ import { State } from "@/components/state";
 import { Attach } from "@/features/containers/attach";
 import { disconnect, removeNetwork } from "@/lib/actions";
 import { api, get, Refusal, type Container, type Endpoint, type Network } from "@/lib/api";
-import { formatTime, shorten } from "@/lib/format";
+import { formatRate, formatTime, shorten } from "@/lib/format";
 import { useMembers, useNetworks } from "@/lib/records";
 import { useMayChange } from "@/lib/session";
+import { useRates, useStatistics } from "@/lib/statistics";
+import { AddressMap } from "./address-map";
 
 type Member = { container: Container; endpoint: Endpoint };
 
@@ -49,13 +51,17 @@ function About({ network }: { network: Network }) {
   );
 }
 
-function Members({ members, mayChange }: { members: Member[]; mayChange: boolean }) {
+const RUNNING = "running";
+
+function Members({ network, members, mayChange }: { network: Network; members: Member[]; mayChange: boolean }) {
+  const statistics = useStatistics({ network: network.id }, members.some(({ container }) => container.state === RUNNING));
+  const rates = useRates(statistics.data);
   return (
     <Table.ScrollContainer minWidth={760}>
       <Table striped aria-label="Endpoints" data-testid="endpoints">
         <Table.Thead>
           <Table.Tr>
-            {["Container", "Host", "Address", "MAC", "Interface", "Aliases", "Links", "State", ""].map((name) => (
+            {["Container", "Host", "Address", "MAC", "Interface", "Aliases", "Links", "Received", "Sent", "State", ""].map((name) => (
               <Table.Th key={name}>{name || <span hidden>Actions</span>}</Table.Th>
             ))}
           </Table.Tr>
@@ -79,9 +85,11 @@ function Members({ members, mayChange }: { members: Member[]; mayChange: boolean
               <Table.Td>{endpoint.interface}</Table.Td>
               <Table.Td>{endpoint.aliases.join(", ")}</Table.Td>
               <Table.Td>{endpoint.links.join(", ")}</Table.Td>
+              <Table.Td>{formatRate(rates.get(endpoint.id)?.at(-1)?.rx ?? 0)}</Table.Td>
+              <Table.Td>{formatRate(rates.get(endpoint.id)?.at(-1)?.tx ?? 0)}</Table.Td>
               <Table.Td>
                 <State
-                  state={endpoint.state === "active" && container.state !== "running" ? container.state : endpoint.state}
+                  state={endpoint.state === "active" && container.state !== RUNNING ? container.state : endpoint.state}
                   message={endpoint.error || container.error}
                 />
               </Table.Td>
@@ -123,7 +131,7 @@ function Aliases({ members }: { members: Member[] }) {
   );
 }
 
-function Subnets({ network }: { network: Network }) {
+function Subnets({ network, members }: { network: Network; members: Member[] }) {
   if (!network.subnets.length) return <Empty title="No subnets">This driver hands out no addresses.</Empty>;
   return (
     <Stack>
@@ -139,6 +147,10 @@ function Subnets({ network }: { network: Network }) {
               </Text>
             </Group>
             <Progress value={all ? (100 * subnet.used) / all : 0} aria-label={`Use of ${subnet.subnet}`} />
+            <AddressMap
+              subnet={subnet}
+              held={members.flatMap(({ container, endpoint }) => (endpoint.ipv4_address ? [{ address: endpoint.ipv4_address, name: container.name }] : []))}
+            />
             {Object.entries(subnet.aux_addresses).map(([name, address]) => (
               <Text size="sm" key={name}>
                 {address} is kept for {name}
@@ -216,7 +228,7 @@ function Known({ network }: { network: Network }) {
         </Tabs.List>
         <Tabs.Panel value="endpoints">
           {members.length ? (
-            <Members members={members} mayChange={mayChange} />
+            <Members network={network} members={members} mayChange={mayChange} />
           ) : (
             <Empty title="No container is on this network">{mayChange && <Button onClick={open}>Connect a container</Button>}</Empty>
           )}
@@ -225,7 +237,7 @@ function Known({ network }: { network: Network }) {
           <Aliases members={members} />
         </Tabs.Panel>
         <Tabs.Panel value="subnets">
-          <Subnets network={network} />
+          <Subnets network={network} members={members} />
         </Tabs.Panel>
         <Tabs.Panel value="facts">
           <About network={network} />

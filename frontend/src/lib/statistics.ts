@@ -1,0 +1,47 @@
+/** What interfaces count, read from the kernel while somebody looks. */
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { api, get, type Schemas } from "./api";
+
+export type Interface = Schemas["Interface"];
+export type Rate = { rx: number; tx: number };
+
+const EVERY = 2000; // ms
+const KEPT = 90; // samples: three minutes
+
+export function useStatistics(query: { container: string } | { network: string }, enabled: boolean) {
+  return useQuery({
+    queryKey: ["statistics", query],
+    queryFn: () => get(api.GET("/api/v1/statistics/", { params: { query } })),
+    refetchInterval: EVERY,
+    enabled,
+    gcTime: 0,
+    retry: false,
+  });
+}
+
+export type Sample = Rate & { at: number };
+type Seen = { at: number; counted: Map<string, Interface> };
+
+/** Bytes per second by interface (its endpoint's id, else its name), a sample for each answer. */
+export function useRates(data: Schemas["Statistics"] | undefined): Map<string, Sample[]> {
+  const [state, setState] = useState<{ last: Seen | null; samples: Map<string, Sample[]> }>({ last: null, samples: new Map() });
+  useEffect(() => {
+    if (!data) return;
+    const at = Date.parse(data.at) / 1000;
+    const counted = new Map(data.interfaces.map((each) => [each.endpoint ?? each.name, each]));
+    setState(({ last, samples }) => {
+      if (!last || at <= last.at) return { last: { at, counted }, samples };
+      const next = new Map(samples);
+      for (const [key, now] of counted) {
+        const before = last.counted.get(key);
+        if (!before) continue;
+        // A restart counts from zero again.
+        const per = (what: "rx_bytes" | "tx_bytes") => Math.max(0, now[what] - before[what]) / (at - last.at);
+        next.set(key, [...(next.get(key) ?? []).slice(1 - KEPT), { at, rx: per("rx_bytes"), tx: per("tx_bytes") }]);
+      }
+      return { last: { at, counted }, samples: next };
+    });
+  }, [data]);
+  return state.samples;
+}
