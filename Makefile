@@ -38,7 +38,7 @@ lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	.ci/client --check
-	cd frontend && npm run --silent check
+	cd frontend && PATH=$(CURDIR)/.venv/bin:$$PATH npm run --silent check
 	NETADMIN_STATE_DIR=$(CURDIR)/build/lint $(BIN)/mypy apps netadmin workers
 	$(BIN)/lint-imports
 
