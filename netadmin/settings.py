@@ -1,8 +1,11 @@
 """Django settings; everything that a person may set comes from `netadmin.environment`."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from django.urls import reverse_lazy
 
 from netadmin.environment import Environment
 
@@ -158,7 +161,39 @@ SPECTACULAR_SETTINGS = {
 # WhiteNoise hands out small files in one piece; that it does so without awaiting is no news to an operator.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-UNFOLD = {"SITE_TITLE": "netadmin", "SITE_HEADER": "netadmin", "SITE_URL": "/"}
+
+def _menu(title: str, **entries: str) -> dict[str, Any]:
+    """A group of the admin's menu; `entries`: what it says, by the name of the model's pages."""
+    items = [
+        {"title": text, "link": reverse_lazy(f"admin:{model}_changelist"), "permission": _may_see(model)}
+        for model, text in entries.items()
+    ]
+    return {"title": title, "items": items}
+
+
+def _may_see(model: str) -> Callable[[Any], bool]:
+    return lambda request: model != "auth_user" or request.user.is_superuser
+
+
+UNFOLD = {
+    "SITE_TITLE": "netadmin",
+    "SITE_HEADER": "netadmin",
+    "SITE_URL": "/",
+    "SIDEBAR": {
+        "navigation": [
+            _menu(
+                "Networks",
+                networks_network="Networks",
+                containers_container="Containers",
+                networks_endpoint="Endpoints",
+            ),
+            _menu("Machines", hosts_host="Hosts"),
+            _menu("Addresses", ipam_pool="Pools", ipam_subnet="Subnets", ipam_address="Addresses"),
+            _menu("History", delivery_operation="Changes"),
+            _menu("Accounts", auth_user="People", accounts_apitoken="Tokens"),
+        ]
+    },
+}
 
 NETADMIN_ANSWER_TIMEOUT = 15.0
 """Seconds a request waits for the host before it answers 202."""

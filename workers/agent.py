@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from workers.actuator import Actuator
-from workers.contract.reports import Exit, Facts, Report
+from workers.contract.reports import DRIFT, Exit, Facts, Look, Report
 from workers.contract.state import Delta, Row
 from workers.dns.client import NameService
 from workers.intake import Feeds
@@ -222,17 +222,23 @@ class Agent(threading.Thread):
         self._ready = True
         for drift in self._drift:
             log.warning("%s", drift)
-        self._report_outcomes(began)
+        look = Look(
+            at=time.time(),
+            took_ms=round(self._reconciler.last_look_ms, 1),
+            objects=self._reconciler.counts(),
+            drift=tuple(self._drift[:DRIFT]),
+        )
+        self._report_outcomes(began, look)
         return True
 
-    def _report_outcomes(self, began: float) -> None:
+    def _report_outcomes(self, began: float, look: Look | None = None) -> None:
         outcomes = self._reconciler.outcomes()
         for failed in self._reconciler.failed_starts():
             if self._record_exit(failed):
                 self._reconciler.take_exit(failed)
         exits, self._exits = self._exits, []
         took = (time.monotonic() - began) * 1000
-        self._post(outcomes=tuple(outcomes), exits=tuple(exits), took_ms=took)
+        self._post(outcomes=tuple(outcomes), exits=tuple(exits), took_ms=took, look=look)
 
     def _report_facts(self, *, only_news: bool = False) -> None:
         try:
@@ -316,6 +322,7 @@ def _merge(unsent: Report, report: Report) -> Report:
         outcomes=unsent.outcomes + report.outcomes,
         exits=unsent.exits + report.exits,
         facts=report.facts or unsent.facts,
+        look=report.look or unsent.look,
         feeds=unsent.feeds | report.feeds,
         gaps=tuple({*unsent.gaps, *report.gaps}),
         resync=report.resync or unsent.resync,

@@ -5,6 +5,7 @@ A full look (`look`) observes everything, and mends whatever differs.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from time import monotonic
 
@@ -178,6 +179,10 @@ class Reconciler:
                 self._told.pop(("container", container), None)
         self._actuator.unstartable.clear()
         return exits
+
+    def counts(self) -> dict[str, int]:
+        """How many objects of each kind there are."""
+        return dict(Counter(kind for kind, _ in self._found))
 
     # How it is done
 

@@ -191,10 +191,18 @@ class Operations(filters.FilterSet):
     action = filters.CharFilter()
     outcome = filters.ChoiceFilter(choices=Operation.Outcome.choices)
     host = filters.CharFilter(field_name="host__name")
+    search = filters.CharFilter(
+        method="filter_search",
+        label="part of the subject's name, the action or the account; beginning of an id",
+    )
 
     class Meta:
         model = Operation
         fields: list[str] = []
+
+    def filter_search(self, queryset: QuerySet[Operation], name: str, value: str) -> QuerySet[Operation]:
+        parts = Q(subject_name__icontains=value) | Q(action__icontains=value) | Q(actor_name__icontains=value)
+        return queryset.filter(parts | Q(subject_id__startswith=value))
 
 
 class Tokens(filters.FilterSet):

@@ -13,28 +13,30 @@ from apps.delivery.models import Operation
 from apps.hosts.models import Host
 from apps.ipam.models import Address, Pool, Subnet
 from apps.ipam.services import utilisations
-from apps.networks.models import Driver, Endpoint, Membership, Network
-from apps.networks.selectors import dns_names
+from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.selectors import dns_names, state_of
 
 HOST_STATES = ["invited", "online", "offline", "revoked"]
 STATES = ["active", "pending", "removing", "failed"]
 
 
-def state_of(row: Network | Endpoint) -> str:
-    """Where its host is with it, or the hosts of an overlay together."""
-    told: list[Network | Endpoint | Membership] = [row]
-    if isinstance(row, Network) and row.spans_hosts:
-        told += row.memberships.all()
-    if row.removing:
-        return "removing"
-    if any(each.error for each in told):
-        return "failed"
-    return "active" if all(each.applied for each in told) else "pending"
-
-
 class Ref(serializers.Serializer[Any]):
     id = serializers.CharField(source="pk")
     name = serializers.CharField()
+
+
+class DriftOut(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    text = serializers.CharField()
+
+
+class LookOut(serializers.Serializer[Any]):
+    """What a host's last full look found; null before the first."""
+
+    at = serializers.DateTimeField()
+    took_ms = serializers.FloatField()
+    objects = serializers.DictField(child=serializers.IntegerField(), help_text="How many by kind.")
+    drift = DriftOut(many=True, help_text="What something else had changed and was put right, newest first.")
 
 
 class HostOut(serializers.ModelSerializer[Host]):
@@ -58,6 +60,7 @@ class HostOut(serializers.ModelSerializer[Host]):
             "underlays",
             "nameservers",
             "problems",
+            "look",
         ]
 
     state = serializers.ChoiceField(choices=HOST_STATES)
@@ -67,6 +70,11 @@ class HostOut(serializers.ModelSerializer[Host]):
     routes = serializers.ListField(child=serializers.CharField())
     nameservers = serializers.ListField(child=serializers.CharField())
     problems = serializers.ListField(child=serializers.CharField())
+    look = serializers.SerializerMethodField()
+
+    @extend_schema_field(LookOut(allow_null=True))
+    def get_look(self, host: Host) -> dict[str, Any] | None:
+        return host.look or None
 
 
 class Invited(HostOut):
@@ -250,11 +258,18 @@ class OperationOut(serializers.Serializer[Operation]):
     subject = serializers.CharField()
     subject_id = serializers.CharField()
     subject_name = serializers.CharField()
-    detail = serializers.DictField()
+    detail = serializers.DictField(help_text="What was asked for.")
+    before = serializers.SerializerMethodField(help_text="The same subject after its change before this one.")
+    after = serializers.DictField(allow_null=True, help_text="What the subject was then; null: gone.")
     host = serializers.CharField(source="host.name", allow_null=True, default=None)
     outcome = serializers.ChoiceField(choices=Operation.Outcome.choices)
     message = serializers.CharField()
     finished = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_before(self, operation: Operation) -> dict[str, Any] | None:
+        """Null where it is not asked for, as in the answer to a change."""
+        return getattr(operation, "before", None)
 
 
 class PoolOut(serializers.ModelSerializer[Pool]):

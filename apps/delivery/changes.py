@@ -19,6 +19,7 @@ from apps.containers.models import Container
 from apps.delivery import answers
 from apps.delivery.models import Operation
 from apps.delivery.sender import send_changes
+from apps.delivery.snapshots import describe
 from apps.events.door import announce
 from apps.hosts.models import Host
 from apps.hosts.services import advance
@@ -27,6 +28,8 @@ from apps.networks.services import peers
 from netadmin.celery import app
 
 log = logging.getLogger(__name__)
+GOING = (".remove", ".disconnect")
+"""Actions after which their subject is no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +149,7 @@ def _describe(change: Change, subject: models.Model) -> dict[str, Any]:
         "subject_id": str(subject.pk),
         "subject_name": str(subject)[:200],
         "detail": dict(change.detail),
+        "after": None if change.action.endswith(GOING) else describe(subject),
     }
 
 

@@ -16,8 +16,9 @@ from apps.delivery.changes import announce_operation
 from apps.delivery.models import Operation
 from apps.delivery.sender import send_changes, send_peers, spread
 from apps.delivery.silence import welcome
+from apps.events.door import announce
 from apps.hosts.models import Host
-from apps.hosts.services import advance, record_contact, record_facts, renew_epochs
+from apps.hosts.services import advance, record_contact, record_facts, record_look, renew_epochs
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
 from apps.networks.services.endpoints import drop, forget_endpoint
@@ -34,6 +35,7 @@ def receive(host: Host, report: Report) -> None:
     """Take in one report. Doubled and late ones find nothing to do."""
     now = datetime.now(UTC)
     finished: list[Operation] = []
+    changed: list[Row] = []
     with transaction.atomic():
         locked = Host.objects.select_for_update().get(pk=host.pk)
         if report.sequence and report.sequence <= locked.sequence:
@@ -51,8 +53,11 @@ def receive(host: Host, report: Report) -> None:
             welcome(locked)
         if report.facts is not None:
             record_facts(locked, report.facts)
+        if report.look is not None:
+            record_look(locked, report.look)
         if comparable:
-            finished = _take_in(locked, report, now)
+            changed = _record_outcomes(locked, report.outcomes, now)
+            finished = _take_in(locked, changed, now)
     if not comparable or report.resync:
         send_changes(locked, since=0, full=True)
     elif report.feeds or report.gaps:
@@ -62,9 +67,25 @@ def receive(host: Host, report: Report) -> None:
         announce_operation(operation)
         if operation.outcome == Operation.Outcome.FAILED:
             _undo(host, operation)
+    _announce(
+        host, changed, finished, found=report.facts is not None or bool(report.look and report.look.drift)
+    )
     if comparable:
         for exit_ in report.exits:
             _record_exit(host, exit_, now)
+
+
+def _announce(host: Host, changed: list[Row], finished: list[Operation], found: bool) -> None:
+    """Tell open pages of what no finished operation has told them."""
+    told = {operation.subject_id for operation in finished}
+    for row in changed:
+        subject = row.network if isinstance(row, Membership) else row
+        # A row that is gone has no id any more; what made it go was an operation.
+        if subject.pk is not None and str(subject.pk) not in told:
+            told.add(str(subject.pk))
+            announce(kind=str(subject._meta.model_name), id=str(subject.pk), change="reported")
+    if found:
+        announce(kind="host", id=str(host.pk), change="host.found")
 
 
 def _claims_the_future(host: Host, report: Report) -> bool:
@@ -77,9 +98,8 @@ def _claims_the_future(host: Host, report: Report) -> bool:
     return any(report.feeds[network] > feed for network, feed in known)
 
 
-def _take_in(host: Host, report: Report, at: datetime) -> list[Operation]:
-    """Record what the outcomes say; the operations that are finished with it."""
-    changed = _record_outcomes(host, report.outcomes, at)
+def _take_in(host: Host, changed: list[Row], at: datetime) -> list[Operation]:
+    """What follows from the changed rows; the operations that are finished with them."""
     started = {row.pk for row in changed if isinstance(row, Container)}
     attached = {row.container_id for row in changed if isinstance(row, Endpoint) and row.network.spans_hosts}
     if started or attached:

@@ -41,6 +41,7 @@ class Host(models.Model):
     underlays = models.JSONField(default=dict, editable=False, help_text="MTU by own address.")
     nameservers = models.JSONField(default=list, editable=False)
     problems = models.JSONField(default=list, editable=False)
+    look = models.JSONField(default=dict, editable=False, help_text="What its last full look found.")
 
     # What follows from its silence, so that each step is taken and told once.
     offline = models.BooleanField(default=False, editable=False)

@@ -13,7 +13,7 @@ from apps.hosts.models import Host, Invitation, new_key
 from netadmin.environment import HOST_NAME
 from workers.contract.envelope import Refused
 from workers.contract.joining import Request, Token, check_proof, make_token
-from workers.contract.reports import Facts, Report
+from workers.contract.reports import DRIFT, Facts, Look, Report
 
 
 def advance(host_id: uuid.UUID) -> Host:
@@ -191,6 +191,19 @@ def record_facts(host: Host, facts: Facts) -> None:
     host.routes, host.nameservers = list(facts.routes), list(facts.nameservers)
     host.underlays = dict(facts.underlays)
     host.save(update_fields=["version", "kernel", "routes", "nameservers", "underlays"])
+
+
+def record_look(host: Host, look: Look) -> None:
+    """Keep what the host's last full look found: {at, took_ms, objects, drift: [{at, text}], newest drift first}."""
+    at = datetime.fromtimestamp(look.at, UTC).isoformat()
+    drift = [{"at": at, "text": text} for text in look.drift]
+    host.look = {
+        "at": at,
+        "took_ms": look.took_ms,
+        "objects": dict(look.objects),
+        "drift": [*drift, *host.look.get("drift", [])][:DRIFT],
+    }
+    host.save(update_fields=["look"])
 
 
 def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -> None:

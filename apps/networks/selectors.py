@@ -10,7 +10,7 @@ from apps.common.errors import Invalid, NotFound
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.ipam.models import Subnet
-from apps.networks.models import Endpoint, Network
+from apps.networks.models import Endpoint, Membership, Network
 
 M = TypeVar("M", Network, Container, Endpoint)
 _FULL_ID = re.compile(r"[0-9a-f]{64}\Z")
@@ -96,3 +96,15 @@ def dns_names(endpoint: Endpoint) -> tuple[str, ...]:
     container = endpoint.container
     aliases = [alias.name for alias in endpoint.aliases.all()]
     return tuple(dict.fromkeys([container.name, *aliases, container.id[:12], container.hostname]))
+
+
+def state_of(row: Network | Endpoint) -> str:
+    """Where its host is with it, or the hosts of an overlay together."""
+    told: list[Network | Endpoint | Membership] = [row]
+    if isinstance(row, Network) and row.spans_hosts:
+        told += row.memberships.all()
+    if row.removing:
+        return "removing"
+    if any(each.error for each in told):
+        return "failed"
+    return "active" if all(each.applied for each in told) else "pending"

@@ -5,7 +5,8 @@ For the plain look, take ModelAdmin and TabularInline here from django.contrib.a
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,6 +17,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin as LookAdmin
 from unfold.admin import TabularInline
+from unfold.decorators import display
 
 from apps.accounts.roles import may_change, role_of
 from apps.common.errors import Conflict, DomainError
@@ -58,6 +60,13 @@ class BaseAdmin(LookAdmin, _Untied):  # type: ignore[misc]
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """For actions."""
         return may_change(request.user)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The operations on the object: there is one history, whoever asked for a change and wherever."""
+        address = reverse("admin:delivery_operation_changelist")
+        return redirect(f"{address}?{urlencode({'subject_id__exact': object_id})}")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         # It would delete rows and not ask the services.
@@ -201,6 +210,29 @@ class ServiceAdmin(BaseAdmin):
 
     def log_deletions(self, *args: Any) -> Any:
         pass
+
+
+COLORS = {
+    "active": "success",
+    "running": "success",
+    "online": "success",
+    "done": "success",
+    "pending": "warning",
+    "starting": "warning",
+    "stopping": "warning",
+    "removing": "warning",
+    "invited": "warning",
+    "failed": "danger",
+    "offline": "danger",
+    "revoked": "danger",
+}
+"""Of the badge that a state has in a list; the others are grey."""
+Shown = TypeVar("Shown", bound=Callable[..., str])
+
+
+def show_state(function: Shown) -> Shown:
+    """A column of states, with their colours."""
+    return cast(Shown, display(description="state", label=COLORS)(function))
 
 
 def each(

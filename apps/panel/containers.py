@@ -16,7 +16,7 @@ from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import find_container, find_network
 from apps.networks.services import lifecycle
 from apps.networks.services.endpoints import Wish
-from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, each
+from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, each, show_state
 from apps.panel.fields import Pairs, Words, host_choice, line
 
 
@@ -87,9 +87,16 @@ class EndpointInline(ReadOnlyInline):
 
 @admin.register(Container)
 class ContainerAdmin(ServiceAdmin):
-    list_display = ["name", "host", "state", "wanted", "command", "created", "error"]
+    list_display = ["name", "host", "row_state", "wanted", "command", "created", "error"]
     list_filter = ["host", "state", "host_network"]
-    search_fields = ["name", "id", "hostname"]
+    search_fields = [
+        "name",
+        "id",
+        "hostname",
+        "endpoints__ipv4",
+        "endpoints__mac",
+        "endpoints__aliases__name",
+    ]
     list_select_related = ["host"]
     add_form = ContainerForm
     change_form = RenameForm
@@ -117,6 +124,10 @@ class ContainerAdmin(ServiceAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [] if obj is None else self.inlines
+
+    @show_state
+    def row_state(self, container: Container) -> str:
+        return container.state
 
     @admin.action(description="Start", permissions=["operate"])
     def start(self, request: HttpRequest, rows: QuerySet[Container]) -> None:

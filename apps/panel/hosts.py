@@ -13,7 +13,7 @@ from apps.common.errors import DomainError
 from apps.delivery import joining
 from apps.delivery.changes import Change
 from apps.hosts.models import Host
-from apps.panel.base import ServiceAdmin, ServiceForm
+from apps.panel.base import ServiceAdmin, ServiceForm, show_state
 from apps.panel.fields import line
 from workers.contract.joining import Token
 
@@ -44,13 +44,29 @@ class HostForm(ServiceForm):
         return host
 
 
+class MoveForm(ServiceForm):
+    advertise = line(
+        "Its address for tunnels; empty: none, and no overlay network can be on it.", required=False
+    )
+
+    class Meta:
+        model = Host
+        fields = ["advertise"]
+
+    def perform(self, given: dict[str, Any]) -> Any:
+        host, advertise = Host.objects.get(pk=self.instance.pk), given["advertise"] or None
+        if advertise == host.advertise:
+            return host
+        return joining.move(ask(self.request, "host.set", advertise=advertise), host, advertise)
+
+
 @admin.register(Host)
 class HostAdmin(ServiceAdmin):
     add_form = HostForm
     list_display = [
         "name",
         "advertise",
-        "state",
+        "row_state",
         "drained",
         "version",
         "kernel",
@@ -60,10 +76,10 @@ class HostAdmin(ServiceAdmin):
     ]
     list_filter = ["drained", "revoked"]
     search_fields = ["name"]
-    actions = ["drain", "undrain", "renew", "revoke"]
+    actions = ["drain", "undrain", "renew", "revoke", "remove_by_force"]
+    change_form = MoveForm
     shown = [
         "name",
-        "advertise",
         "state",
         "drained",
         "outdated",
@@ -78,7 +94,15 @@ class HostAdmin(ServiceAdmin):
         "underlays",
         "nameservers",
         "problems",
+        "look",
     ]
+
+    @show_state
+    def row_state(self, host: Host) -> str:
+        return host.state
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return role_of(request.user) is Role.ADMIN
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return role_of(request.user) is Role.ADMIN
@@ -111,6 +135,14 @@ class HostAdmin(ServiceAdmin):
     @admin.action(description="Revoke: end its key and login", permissions=["administer"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Host]) -> None:
         _each(request, rows, lambda host: joining.revoke_host(ask(request, "host.revoke"), host))
+
+    @admin.action(description="Remove by force: with all that is on it", permissions=["administer"])
+    def remove_by_force(self, request: HttpRequest, rows: QuerySet[Host]) -> None:
+        _each(
+            request,
+            rows,
+            lambda host: joining.remove_host(ask(request, "host.remove", force=True), host, force=True),
+        )
 
     def remove(self, request: HttpRequest, row: Host) -> None:
         joining.remove_host(ask(request, "host.remove"), row, force=False)

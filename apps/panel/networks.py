@@ -1,22 +1,24 @@
 """Networks, and what is attached to them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from unfold import widgets
 
+from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.networks.models import WIRED, Alias, Driver, Endpoint, Link, Network
 from apps.networks.rules import ask_subnet, read_link
-from apps.networks.selectors import find_container, find_network, subnets_of
+from apps.networks.selectors import find_container, find_network, state_of, subnets_of
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
-from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, change_on_all
+from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, change_on_all, show_state
 from apps.panel.fields import Pairs, Words, choice, host_choice, line
 
 
@@ -82,11 +84,22 @@ class EndpointInline(ReadOnlyInline):
 
 @admin.register(Network)
 class NetworkAdmin(ServiceAdmin):
-    list_display = ["name", "host", "driver", "subnets", "containers", "internal", "applied", "error"]
+    list_display = [
+        "name",
+        "host",
+        "driver",
+        "subnets",
+        "containers",
+        "internal",
+        "row_state",
+        "error",
+        "created",
+    ]
     list_filter = ["host", "driver", "predefined", "internal"]
     search_fields = ["name", "id"]
     list_select_related = ["host"]
     add_form = NetworkForm
+    actions = ["remove_selected"]
     shown = [
         "id",
         "name",
@@ -107,7 +120,7 @@ class NetworkAdmin(ServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Network]:
         attached = Count("endpoints", filter=Q(endpoints__removing=False))
         networks: QuerySet[Network] = super().get_queryset(request)
-        return networks.annotate(attached=attached)
+        return networks.annotate(attached=attached).prefetch_related("memberships")
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [] if obj is None else self.inlines
@@ -129,6 +142,14 @@ class NetworkAdmin(ServiceAdmin):
         listed = getattr(network, "listed_subnets", None)
         found = subnets_of([network.pk])[network.pk] if listed is None else listed
         return ", ".join(subnet.cidr for subnet in found)
+
+    @show_state
+    def row_state(self, network: Network) -> str:
+        return state_of(network)
+
+    @admin.action(description="Remove", permissions=["operate"])
+    def remove_selected(self, request: HttpRequest, rows: QuerySet[Network]) -> None:
+        _each(request, rows, self.remove)
 
     @admin.display(ordering="attached")
     def containers(self, network: Any) -> int:
@@ -196,11 +217,12 @@ class LinkInline(ReadOnlyInline):
 
 @admin.register(Endpoint)
 class EndpointAdmin(ServiceAdmin):
-    list_display = ["container", "network", "host", "interface", "ipv4", "ipv6", "mac", "applied", "error"]
+    list_display = ["container", "network", "host", "interface", "ipv4", "ipv6", "mac", "row_state", "error"]
     list_filter = ["host", "network", "removing"]
-    search_fields = ["container__name", "network__name", "ipv4", "ipv6", "mac", "id"]
+    search_fields = ["container__name", "network__name", "ipv4", "ipv6", "mac", "id", "aliases__name"]
     list_select_related = ["container", "network", "host"]
     add_form = EndpointForm
+    actions = ["disconnect_selected"]
     shown = [
         "id",
         "container",
@@ -221,6 +243,14 @@ class EndpointAdmin(ServiceAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [] if obj is None else self.inlines
 
+    @show_state
+    def row_state(self, endpoint: Endpoint) -> str:
+        return state_of(endpoint)
+
+    @admin.action(description="Disconnect", permissions=["operate"])
+    def disconnect_selected(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
+        _each(request, rows, self.remove)
+
     def remove(self, request: HttpRequest, row: Endpoint) -> None:
         """Disconnect; one whose removal is stuck already is forgotten."""
         detail: dict[str, Any] = {"network": row.network.name, "container": row.container.name}
@@ -234,3 +264,12 @@ class EndpointAdmin(ServiceAdmin):
             return endpoint_services.disconnect_by_force(locked, network, row.pk) or network
 
         change(request, row.host, "endpoint.disconnect", work, detail=detail)
+
+
+def _each(request: HttpRequest, rows: QuerySet[Any], act: Callable[[HttpRequest, Any], None]) -> None:
+    """One after the other; what is refused is told, and the others are done."""
+    for row in rows:
+        try:
+            act(request, row)
+        except DomainError as error:
+            messages.error(request, error.message)

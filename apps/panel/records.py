@@ -13,7 +13,7 @@ from apps.delivery.changes import Change, record
 from apps.delivery.models import Operation
 from apps.ipam.models import Address, Pool, Subnet
 from apps.ipam.services import store_pool
-from apps.panel.base import ReadOnlyAdmin, ServiceAdmin, ServiceForm
+from apps.panel.base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, show_state
 
 
 @admin.register(Subnet)
@@ -51,11 +51,16 @@ class AddressAdmin(ReadOnlyAdmin):
 
 @admin.register(Operation)
 class OperationAdmin(ReadOnlyAdmin):
-    list_display = ["at", "actor_name", "action", "subject_name", "host", "outcome", "message"]
-    list_filter = ["outcome", "action", "host"]
+    list_display = ["at", "actor_name", "action", "subject_name", "host", "row_state", "message"]
+    list_filter = ["outcome", "subject", "action", "host", "actor_name"]
     search_fields = ["subject_name", "subject_id", "actor_name"]
     list_select_related = ["host"]
     date_hierarchy = "at"
+
+    @show_state
+    def row_state(self, operation: Operation) -> str:
+        return operation.outcome
+
     readonly_fields = (
         "at",
         "actor_name",
@@ -64,6 +69,7 @@ class OperationAdmin(ReadOnlyAdmin):
         "subject_id",
         "subject_name",
         "detail",
+        "after",
         "host",
         "outcome",
         "message",

@@ -3,7 +3,8 @@
 Runs the whole product in a private host. Writes build/bench.json and prints it as a table. Milliseconds are from
 the REST request until it is answered, which is when the host has applied the change.
 
-`python -m tests.bench PART...` runs some of it: host (the above), across (two hosts), overlay (tunnels), scale (many).
+`python -m tests.bench PART...` runs some of it: host (the above), across (two hosts), overlay (tunnels), scale (many),
+dashboard (the browser).
 """
 
 import os
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.bench import across, overlay, scale
+from tests.bench import across, dashboard, overlay, scale
 from tests.bench.figures import Figure, keep
 from tests.bench.plain import ASKER, Plain, ip, start_echo
 from tests.bench.probe import Pinger
@@ -191,6 +192,7 @@ PARTS = {
     "across": across.measure,
     "overlay": overlay.measure,
     "scale": scale.measure,
+    "dashboard": dashboard.measure,
 }
 
 

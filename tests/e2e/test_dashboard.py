@@ -237,6 +237,28 @@ def test_a_container_is_dragged_onto_a_network(page: Page, product: Product) -> 
     product.do("network disconnect local_alias container1")
 
 
+def test_a_process_that_ends_by_itself_is_seen_on_the_open_page(page: Page, product: Product) -> None:
+    product.run("run", "-d", "--name", "brief", "sh", "-c", "sleep 2; exit 3")
+    page.goto(f"/containers/{container_id(product, 'brief')}")
+    state = page.locator("[data-state]").first
+    expect(state).to_have_text("exited")
+    page.get_by_role("tab", name="About").click()
+    expect(page.get_by_text("exit status 3", exact=False)).to_be_visible()
+    product.do("rm brief")
+    expect(page.get_by_text("This container does not exist, or was removed.")).to_be_visible()
+
+
+def test_the_history_shows_before_and_after(page: Page, product: Product) -> None:
+    product.do("create --name former")
+    page.goto("/history")
+    product.do("rename former latter")
+    row = page.get_by_test_id("operations").locator("tr", has_text="container.rename").first
+    expect(row).to_contain_text("latter")
+    row.get_by_role("button", name="Details").click()
+    expect(page.get_by_test_id("difference")).to_contain_text("former")
+    product.do("rm latter")
+
+
 def test_who_may_only_read_sees_all_and_is_offered_no_change(browser: Browser, product: Product) -> None:
     manage(
         product,

@@ -83,6 +83,9 @@ def test_a_deleted_port_is_mended_and_reported_as_drift(host: Host) -> None:
     assert "default via 10.1.0.1" in inside("two", "ip", "route")
     problems = host.reports[-1].problems
     assert any(re.match(f"The port of {TWO_ON.id[:12]} had been changed", problem) for problem in problems)
+    look = next(report.look for report in reversed(host.reports) if report.look)
+    assert look.drift == problems and look.took_ms > 0 and time.time() - look.at < 60
+    assert (look.objects["sandbox"], look.objects["port"], look.objects["bridge"]) == (2, 2, 1)
     host.look()
     assert host.reports[-1].problems == ()
 

@@ -40,6 +40,21 @@ class Facts(Struct, frozen=True, kw_only=True):
     """The host's own addresses on devices that are not ours, each with the MTU of its device: ends of tunnels."""
 
 
+class Look(Struct, frozen=True, kw_only=True):
+    """What a full look at the host found: everything of ours is observed, and what differs is mended."""
+
+    at: float
+    """When, in seconds since 1970."""
+    took_ms: float
+    objects: dict[str, int]
+    """How many objects of each kind the host has: sandbox, bridge, port, element, remote …"""
+    drift: tuple[str, ...] = ()
+    """A sentence for each that something else had changed; at most DRIFT of them."""
+
+
+DRIFT = 20
+
+
 class Report(Struct, frozen=True, kw_only=True):
     host: str
     epoch: str
@@ -52,6 +67,7 @@ class Report(Struct, frozen=True, kw_only=True):
     facts: Facts | None = None
     problems: tuple[str, ...] = ()
     took_ms: float = 0.0
+    look: Look | None = None
     feeds: dict[str, int] = {}
     """By overlay network, up to which revision its peers were taken in; only those that changed since last told."""
     gaps: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
@@ -108,7 +108,13 @@ class OperationView(mixins.ListModelMixin, Resource[Operation]):
 
     serializer_class = OperationOut
     filterset_class = filters.Operations
-    queryset = Operation.objects.select_related("host")
+    queryset = Operation.objects.select_related("host").annotate(
+        before=Subquery(
+            Operation.objects.filter(subject_id=OuterRef("subject_id"), at__lt=OuterRef("at"))
+            .order_by("-at")
+            .values("after")[:1]
+        )
+    )
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One change."""

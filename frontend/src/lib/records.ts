@@ -42,14 +42,14 @@ const touched: Record<string, string[]> = {
   network: ["summary", "subnets", "inspect", "plan"],
   container: ["summary", "names", "inspect"],
   endpoint: ["summary", "subnets", "names", "inspect"],
-  operation: ["operations"],
   pool: ["pools", "plan"],
 };
 
-function useRows<T extends Row>(kind: string): UseQueryResult<T[]> {
+function useRows<T extends Row>(kind: string, again: (rows: T[] | undefined) => number | false = () => false): UseQueryResult<T[]> {
   const client = useQueryClient();
   return useQuery({
     queryKey: [kind],
+    refetchInterval: (query) => again(query.state.data as T[] | undefined),
     queryFn: async () => {
       // The first page is shown while the others come; a refresh must not shrink what is shown.
       const show = client.getQueryData([kind]) === undefined;
@@ -58,7 +58,11 @@ function useRows<T extends Row>(kind: string): UseQueryResult<T[]> {
   });
 }
 
-export const useHosts = () => useRows<Host>("host");
+const SOON = 2000; // ms
+const LATER = 30_000;
+
+/** How far hosts are, and when they were heard, is not told with every beat: it is asked for now and then. */
+export const useHosts = () => useRows<Host>("host", (hosts) => (hosts?.some((each) => each.lag) ? SOON : LATER));
 export const useNetworks = () => useRows<Network>("network");
 export const useContainers = () => useRows<Container>("container");
 
@@ -78,6 +82,8 @@ export function absorb(changes: Change[]): void {
   const wanted: Wanted = new Map();
   const stale = new Set<string>();
   const endpoints = new Set<string>();
+  // Whatever changed was asked for by somebody, and is in the history.
+  if (changes.length) stale.add("operations");
   for (const { kind, id } of changes) {
     for (const word of touched[kind] ?? []) stale.add(word);
     if (kind in collections) want(wanted, kind, id);
@@ -143,10 +149,31 @@ async function mend(kind: string, id: string): Promise<void> {
 }
 
 function place(kind: string, id: string, row: Row | null): void {
+  const before = queries.getQueryData<Row[]>([kind])?.find((each) => each.id === id);
   queries.setQueryData<Row[]>([kind], (rows) => {
     if (rows === undefined) return rows;
     const at = rows.findIndex((each) => each.id === id);
     if (row === null) return at < 0 ? rows : rows.filter((each) => each.id !== id);
     return at < 0 ? [...rows, row] : rows.with(at, row);
   });
+  if (kind === "container") recount(before as Container | undefined, row as Container | null);
+  if (kind === "network" && row === null) forgetNetwork(id);
+}
+
+/** Networks that the container came to or left: their use of addresses has changed. */
+function recount(before: Container | undefined, after: Container | null): void {
+  const networks = (container?: Container | null) => new Set(container?.endpoints.map((each) => each.network.id));
+  const [left, come] = [networks(before), networks(after)];
+  const changed = [...left, ...come].filter((id) => left.has(id) !== come.has(id));
+  fetchAll(new Map([["network", new Set(changed)]]));
+}
+
+/** Stopped containers are dropped from a network that goes; they are not told of one by one. */
+function forgetNetwork(id: string): void {
+  queries.setQueryData<Container[]>(["container"], (rows) =>
+    rows?.map((row) => {
+      const endpoints = row.endpoints.filter((each) => each.network.id !== id);
+      return endpoints.length === row.endpoints.length ? row : { ...row, endpoints };
+    }),
+  );
 }

@@ -813,6 +813,11 @@ export interface components {
             /** @default false */
             force?: boolean;
         };
+        Drift: {
+            /** Format: date-time */
+            at: string;
+            text: string;
+        };
         /**
          * @description * `bridge` - Bridge
          *     * `overlay` - Overlay
@@ -916,6 +921,7 @@ export interface components {
             };
             nameservers: string[];
             problems: string[];
+            readonly look: components["schemas"]["Look"] | null;
         };
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
         HostCreateRequest: {
@@ -977,6 +983,7 @@ export interface components {
             };
             nameservers: string[];
             problems: string[];
+            readonly look: components["schemas"]["Look"] | null;
             readonly join_command: string;
         };
         /** @description See `workers/contract/joining.py`. */
@@ -991,6 +998,19 @@ export interface components {
         };
         LogText: {
             text: string;
+        };
+        /** @description What a host's last full look found; null before the first. */
+        Look: {
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            took_ms: number;
+            /** @description How many by kind. */
+            objects: {
+                [key: string]: number;
+            };
+            /** @description What something else had changed and was put right, newest first. */
+            drift: components["schemas"]["Drift"][];
         };
         Lookup: {
             name: string;
@@ -1083,9 +1103,18 @@ export interface components {
             subject: string;
             subject_id: string;
             subject_name: string;
+            /** @description What was asked for. */
             detail: {
                 [key: string]: unknown;
             };
+            /** @description The same subject after its change before this one. */
+            readonly before: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What the subject was then; null: gone. */
+            after: {
+                [key: string]: unknown;
+            } | null;
             host?: string | null;
             outcome: components["schemas"]["OutcomeEnum"];
             message: string;
@@ -3935,6 +3964,8 @@ export interface operations {
                  *     * `failed` - Failed
                  */
                 outcome?: "done" | "failed" | "pending";
+                /** @description part of the subject's name, the action or the account; beginning of an id */
+                search?: string;
                 subject?: string;
                 subject_id?: string;
             };

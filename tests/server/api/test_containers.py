@@ -77,6 +77,27 @@ def test_the_history_says_who_did_what_without_the_values_of_variables(operator:
     assert operator.get(f"/api/v1/operations/{operation['id']}/").json() == operation
 
 
+def test_the_history_says_how_it_was_before_and_after(operator: Any) -> None:
+    make(operator, "c1", start=True)
+    post(operator, "containers/c1/rename/", 200, name="c2")
+    post(operator, "networks/", 201, name="lab")
+    post(operator, "networks/lab/connect/", 201, container="c2")
+    post(operator, "networks/lab/disconnect/", 204, container="c2")
+    listed = operator.get("/api/v1/operations/").json()["results"]
+    off, on, _, renamed, made = listed
+    assert (made["before"], made["after"]["name"], made["after"]["wanted"]) == (None, "c1", "running")
+    assert (renamed["before"]["name"], renamed["after"]["name"]) == ("c1", "c2")
+    assert (on["before"], off["before"], off["after"]) == (None, on["after"], None)
+    assert on["after"]["interface"] == "eth1" and on["after"]["mac"].startswith("02:42:")
+
+
+def test_the_history_is_searched_by_name_action_account_and_id(operator: Any) -> None:
+    make(operator, "c1")
+    made = post(operator, "networks/", 201, name="lab")
+    for text, found in (("la", 1), ("container.", 1), ("operat", 2), (made["id"][:12], 1), ("nothing", 0)):
+        assert operator.get(f"/api/v1/operations/?search={text}").json()["count"] == found, text
+
+
 @pytest.mark.parametrize(
     ("query", "names"),
     [

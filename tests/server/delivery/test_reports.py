@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apps.containers.models import Container
-from apps.delivery import sender, tasks
+from apps.delivery import receiver, sender, tasks
 from apps.delivery.changes import Change, carry_out
 from apps.delivery.models import Operation
 from apps.delivery.receiver import receive
@@ -15,7 +15,7 @@ from apps.networks.models import Network
 from apps.networks.services.lifecycle import create_container, start_container
 from apps.networks.services.networks import create_network
 from workers.contract.envelope import seal, unseal
-from workers.contract.reports import Exit, Facts, Outcome, Report
+from workers.contract.reports import Exit, Facts, Look, Outcome, Report
 from workers.contract.state import Delta
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +170,30 @@ def test_a_report_that_is_not_the_hosts_own_changes_nothing(
     node1.refresh_from_db()
     assert node1.kernel == ""
     assert "refused a report" in caplog.text
+
+
+def test_what_a_look_found_is_kept_newest_drift_first(node1: Host, operator: Any) -> None:
+    for number, drift in enumerate([("first",), (), tuple(f"more {each}" for each in range(25))], 1):
+        look = Look(at=1_700_000_000.0 + number, took_ms=12.5, objects={"port": number}, drift=drift)
+        receive(node1, report(node1, sequence=number, look=look))
+    shown = operator.get("/api/v1/hosts/node1/").json()["look"]
+    assert (shown["took_ms"], shown["objects"]) == (12.5, {"port": 3})
+    texts = [each["text"] for each in shown["drift"]]
+    assert (len(texts), texts[0], "first" in texts) == (20, "more 0", False)
+    receive(node1, report(node1, sequence=9))
+    assert operator.get("/api/v1/hosts/node1/").json()["look"] == shown
+
+
+def test_open_pages_are_told_of_what_no_operation_tells(node1: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(receiver, "announce", lambda *, kind, id, change: told.append((kind, id)))
+    network = make_network(node1)
+    Operation.objects.all().delete()
+    outcome = Outcome(kind="network", id=network.pk, revision=network.revision, state="failed", message="No.")
+    receive(node1, report(node1, sequence=1, outcomes=(outcome,)))
+    assert told == [("network", network.pk)]
+    look = Look(at=1.0, took_ms=1.0, objects={}, drift=("It had changed.",))
+    receive(node1, report(node1, sequence=2, look=look))
+    assert told[1:] == [("host", str(node1.pk))]
+    receive(node1, report(node1, sequence=3))
+    assert len(told) == 2

@@ -161,6 +161,8 @@ class Terminal:
     def __init__(self, *words: str) -> None:
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
+            # A shell that starts jobs in its background has them ignore it, and so all that they start.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             # The window has its size before the program can ask for it.
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
             os.execv(sys.executable, [sys.executable, "-m", "netadmin.cli", *words])

@@ -7,6 +7,7 @@ import { Answered, Empty, Page } from "@/components/page";
 import { State } from "@/components/state";
 import { api, get, type Operation } from "@/lib/api";
 import { formatAge, formatTime } from "@/lib/format";
+import { useHosts } from "@/lib/records";
 
 const PAGE = 50;
 
@@ -19,6 +20,37 @@ function Subject({ operation }: { operation: Operation }) {
     <Anchor component={Link} to={`/${place}/${id}`} size="sm">
       {operation.subject_name}
     </Anchor>
+  );
+}
+
+type Snapshot = Record<string, unknown> | null;
+
+const spell = (value: unknown): string => (typeof value === "string" ? value : value === undefined || value === null ? "none" : JSON.stringify(value));
+
+/** What was so before and is so after; what stayed is only shown for what is new or gone. */
+function Difference({ before, after }: { before: Snapshot; after: Snapshot }) {
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+  const shown = names.filter((name) => !before || !after || spell(before[name]) !== spell(after[name]));
+  if (!shown.length) return null;
+  return (
+    <Table aria-label="Before and after" maw={640} withRowBorders={false} data-testid="difference">
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Field</Table.Th>
+          <Table.Th>Before</Table.Th>
+          <Table.Th>After</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {shown.map((name) => (
+          <Table.Tr key={name}>
+            <Table.Td>{name}</Table.Td>
+            <Table.Td>{before ? spell(before[name]) : "was not there"}</Table.Td>
+            <Table.Td>{after ? spell(after[name]) : "is gone"}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
   );
 }
 
@@ -62,6 +94,10 @@ export function Operations({ operations }: { operations: Operation[] }) {
                   <Table.Td colSpan={7}>
                     <Stack gap="xs">
                       {each.message && <Text size="sm">{each.message}</Text>}
+                      <Difference before={each.before} after={each.after} />
+                      <Text size="xs" c="dimmed">
+                        What was asked for
+                      </Text>
                       <Code block>{JSON.stringify(each.detail, null, 2)}</Code>
                       <Text size="xs" c="dimmed">
                         Asked for at {formatTime(each.at)}
@@ -92,17 +128,21 @@ export default function History() {
   const [outcome, setOutcome] = useState<string | null>(null);
   const [name, setName] = useState(subject ?? "");
   const [wanted] = useDebouncedValue(name, 250);
+  const [host, setHost] = useState<string | null>(null);
+  const hosts = useHosts().data ?? [];
   const [pages, setPages] = useState(1);
   const operations = useOperations({
     limit: PAGE * pages,
     ...(outcome ? { outcome } : {}),
-    ...(wanted ? { subject: wanted } : {}),
+    ...(wanted ? { search: wanted } : {}),
+    ...(host ? { host } : {}),
   });
   return (
     <Page title="History">
       <Group gap="xs">
-        <TextInput aria-label="Name or id" placeholder="Name or id of a thing" value={name} onChange={(event) => setName(event.currentTarget.value)} />
+        <TextInput aria-label="Search the history" placeholder="Name, id, action or account" w={260} value={name} onChange={(event) => setName(event.currentTarget.value)} />
         <Select aria-label="Outcome" placeholder="All outcomes" data={["pending", "done", "failed"]} value={outcome} onChange={setOutcome} clearable />
+        <Select aria-label="Host" placeholder="All hosts" data={hosts.map((each) => each.name)} value={host} onChange={setHost} clearable />
       </Group>
       <Answered query={operations}>
         {() =>

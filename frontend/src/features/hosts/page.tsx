@@ -41,9 +41,28 @@ function About({ host }: { host: Host }) {
         ["Own addresses", Object.entries(host.underlays).map(([address, mtu]) => `${address} (MTU ${mtu})`).join(", ") || "unknown"],
         ["Routes", host.routes.join(", ") || "none"],
         ["Name servers", host.nameservers.join(", ") || "none"],
+        ["Last full look", host.look ? `${formatAge(host.look.at)}, took ${Math.round(host.look.took_ms)} ms` : "none yet"],
+        ["Objects of ours", host.look ? Object.entries(host.look.objects).map(([kind, number]) => `${number} ${kind}`).join(", ") || "none" : "unknown"],
         ["Added", formatTime(host.created)],
       ]}
     />
+  );
+}
+
+/** What something else had changed behind our back. */
+function Drift({ host }: { host: Host }) {
+  if (!host.look?.drift.length) return <Empty title="No drift was found">Once a minute everything of ours on the host is looked at; what differs is put right and told here.</Empty>;
+  return (
+    <Stack gap={4} data-testid="drift">
+      {host.look.drift.map((each, index) => (
+        <Text key={index} size="sm">
+          <Text span c="dimmed" size="sm">
+            {formatTime(each.at)}
+          </Text>{" "}
+          {each.text}
+        </Text>
+      ))}
+    </Stack>
   );
 }
 
@@ -65,10 +84,14 @@ function Known({ host }: { host: Host }) {
         <Tabs.List mb="md">
           <Tabs.Tab value="about">About</Tabs.Tab>
           <Tabs.Tab value="containers">Containers ({own.length})</Tabs.Tab>
+          <Tabs.Tab value="drift">Drift{host.look?.drift.length ? ` (${host.look.drift.length})` : ""}</Tabs.Tab>
           <Tabs.Tab value="networks">Networks ({here.length})</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="about">
           <About host={host} />
+        </Tabs.Panel>
+        <Tabs.Panel value="drift">
+          <Drift host={host} />
         </Tabs.Panel>
         <Tabs.Panel value="containers">
           <DataTable
