@@ -10,6 +10,7 @@ from apps.api.views.containers import ContainerView
 from apps.api.views.hosts import HostView, JoinView
 from apps.api.views.networks import NetworkView
 from apps.api.views.records import EndpointView, OperationView, PoolView, SubnetView
+from apps.api.views.summary import SummaryView
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
@@ -27,6 +28,7 @@ urlpatterns = [
     re_path("^check/?$", CheckView.as_view(), name="check"),
     re_path("^matrix/?$", MatrixView.as_view(), name="matrix"),
     re_path("^resolve/?$", ResolveView.as_view(), name="resolve"),
+    re_path("^summary/?$", SummaryView.as_view(), name="summary"),
     re_path("^statistics/?$", StatisticsView.as_view(), name="statistics"),
     re_path("^join/?$", JoinView.as_view(), name="join"),
     re_path("^me/?$", MeView.as_view(), name="me"),

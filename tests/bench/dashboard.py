@@ -131,24 +131,24 @@ def _measure_sockets(product: Product) -> list[Figure]:
     rest = Rest(product.state_dir / "web.sock")
 
     async def hear(count: int) -> list[float]:
-        """Milliseconds from the answer to a change till the last of `count` pages has heard of it."""
+        """Milliseconds from a request till the last of `count` pages has heard what came of it."""
         url, headers = f"ws://{product.listen}/ws/events/", {"Authorization": f"Bearer {token}"}
         pages = [await websockets.connect(url, additional_headers=headers) for _ in range(count)]
         times = []
         for action in ("connect", "disconnect") * RUNS:
             waiting = [asyncio.create_task(_hear_of(page, "lab", action)) for page in pages]
             await asyncio.sleep(0.05)
-            await asyncio.to_thread(rest.ask, "POST", f"networks/lab/{action}/", {"container": "two"})
             began = time.perf_counter()
+            await asyncio.to_thread(rest.ask, "POST", f"networks/lab/{action}/", {"container": "two"})
             await asyncio.gather(*waiting)
-            times.append(max(0.01, (time.perf_counter() - began) * 1000))
+            times.append((time.perf_counter() - began) * 1000)
         for page in pages:
             await page.close()
         return times
 
     one = asyncio.run(hear(1))
     return [
-        compare(f"answer to the last of {SOCKETS} pages", asyncio.run(hear(SOCKETS)), "ms", one, "1 page")
+        compare(f"command to the last of {SOCKETS} pages", asyncio.run(hear(SOCKETS)), "ms", one, "1 page")
     ]
 
 

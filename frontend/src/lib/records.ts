@@ -53,7 +53,15 @@ function useRows<T extends Row>(kind: string, again: (rows: T[] | undefined) => 
     queryFn: async () => {
       // The first page is shown while the others come; a refresh must not shrink what is shown.
       const show = client.getQueryData([kind]) === undefined;
-      return (await collections[kind]!.all((rows) => show && client.setQueryData([kind], rows))) as T[];
+      const missed = new Set<string>();
+      loading.set(kind, missed);
+      try {
+        return (await collections[kind]!.all((rows) => show && client.setQueryData([kind], rows))) as T[];
+      } finally {
+        loading.delete(kind);
+        // What changed meanwhile may have been read before it did.
+        if (missed.size) setTimeout(() => fetchAll(new Map([[kind, missed]])));
+      }
     },
   });
 }
@@ -76,6 +84,9 @@ const MANY = 25;
 const mending = new Map<string, Promise<void>>();
 
 type Wanted = Map<string, Set<string>>;
+
+/** What changed of a kind while all of it is being fetched. */
+const loading = new Map<string, Set<string>>();
 
 /** Take in what changed: the changed rows are fetched anew, and all of a kind only when many changed at once. */
 export function absorb(changes: Change[]): void {
@@ -126,6 +137,7 @@ function holdersOf(endpoint: string): string[] {
 
 function fetchAll(wanted: Wanted): void {
   for (const [kind, ids] of wanted) {
+    for (const id of ids) loading.get(kind)?.add(id);
     if (queries.getQueryState([kind])?.data === undefined) continue;
     if (ids.size > MANY) void queries.invalidateQueries({ queryKey: [kind] });
     else for (const id of ids) void mend(kind, id);

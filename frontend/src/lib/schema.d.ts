@@ -643,6 +643,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/summary/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How many containers and endpoints are in which state, and those that want attention. */
+        get: operations["summary_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens/": {
         parameters: {
             query?: never;
@@ -715,6 +732,17 @@ export interface components {
             reason?: string;
             /** @default  */
             advice?: string;
+        };
+        /** @description A container, or an endpoint of one that runs, which is not as it should be, or not yet. */
+        Concern: {
+            /** @description Of the container. */
+            id: string;
+            name: string;
+            host: string;
+            /** @description When it is about the endpoint there. */
+            network: string | null;
+            state: string;
+            message: string;
         };
         /** @description How a container is attached to a network. */
         ConnectRequest: {
@@ -1392,6 +1420,17 @@ export interface components {
             readonly size: number;
             readonly used: number;
             readonly free: number;
+        };
+        Summary: {
+            /** @description How many by state. */
+            containers: {
+                [key: string]: number;
+            };
+            /** @description How many by state. */
+            endpoints: {
+                [key: string]: number;
+            };
+            concerns: components["schemas"]["Concern"][];
         };
         Token: {
             readonly id: number;
@@ -4629,6 +4668,43 @@ export interface operations {
             };
             /** @description There is no such object. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    summary_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,12 +1,14 @@
 import { Anchor, Card, Code, Group, Progress, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo, type ReactNode } from "react";
 import { Answered, Empty, Page } from "@/components/page";
 import { State } from "@/components/state";
 import { Operations, useOperations } from "@/features/history/page";
-import type { Container, Host, Network } from "@/lib/api";
-import { useContainers, useHosts, useNetworks } from "@/lib/records";
+import { api, get, type Host, type Network, type Schemas } from "@/lib/api";
+import { useHosts, useNetworks } from "@/lib/records";
 
+type Summary = Schemas["Summary"];
 type Concern = { key: string; to: string; name: string; kind: string; state: string; message: string };
 
 const FULL = 80; // per cent of the addresses of a subnet
@@ -18,8 +20,10 @@ function countBy<T>(rows: T[], word: (row: T) => string): [string, number][] {
   return [...found].sort((one, other) => other[1] - one[1]);
 }
 
+const sumOf = (counts: [string, number][]): number => counts.reduce((sum, [, number]) => sum + number, 0);
+
 /** What wants attention: failed first, then what is on its way. */
-function concernsOf(hosts: Host[], networks: Network[], containers: Container[]): Concern[] {
+function concernsOf(hosts: Host[], networks: Network[], summary: Summary | undefined): Concern[] {
   const found: Concern[] = [];
   for (const host of hosts) {
     const row = { key: `h${host.id}`, to: `/hosts/${host.name}`, name: host.name, kind: "host" };
@@ -30,14 +34,15 @@ function concernsOf(hosts: Host[], networks: Network[], containers: Container[])
   for (const network of networks)
     if (network.state !== "active")
       found.push({ key: network.id, to: `/networks/${network.id}`, name: network.name, kind: "network", state: network.state, message: network.error });
-  for (const container of containers) {
-    const row = { to: `/containers/${container.id}`, name: container.name, kind: "container" };
-    if (["failed", "starting", "stopping", "removing"].includes(container.state))
-      found.push({ ...row, key: container.id, state: container.state, message: container.error || container.exit_message });
-    for (const endpoint of container.endpoints)
-      if (endpoint.state !== "active" && container.state === "running")
-        found.push({ ...row, key: endpoint.id, kind: `endpoint on ${endpoint.network.name}`, state: endpoint.state, message: endpoint.error });
-  }
+  for (const each of summary?.concerns ?? [])
+    found.push({
+      key: `${each.id} ${each.network ?? ""}`,
+      to: `/containers/${each.id}`,
+      name: each.name,
+      kind: each.network ? `endpoint on ${each.network}` : "container",
+      state: each.state,
+      message: each.message,
+    });
   const weight = (each: Concern) => (["failed", "offline", "problem"].includes(each.state) ? 0 : 1);
   return found.sort((one, other) => weight(one) - weight(other));
 }
@@ -124,14 +129,13 @@ function Full({ networks }: { networks: Network[] }) {
 export default function Overview() {
   const hosts = useHosts();
   const networks = useNetworks();
-  const containers = useContainers();
+  // Counted by the server: all containers would be much to load for four numbers.
+  const summary = useQuery({ queryKey: ["summary"], queryFn: () => get(api.GET("/api/v1/summary/")) });
   const operations = useOperations({ limit: 15 });
-  const endpoints = useMemo(() => (containers.data ?? []).flatMap((each) => each.endpoints), [containers.data]);
-  const concerns = useMemo(
-    () => concernsOf(hosts.data ?? [], networks.data ?? [], containers.data ?? []),
-    [hosts.data, networks.data, containers.data],
-  );
-  const first = containers.data?.length === 0;
+  const concerns = useMemo(() => concernsOf(hosts.data ?? [], networks.data ?? [], summary.data), [hosts.data, networks.data, summary.data]);
+  const containers = Object.entries(summary.data?.containers ?? {});
+  const endpoints = Object.entries(summary.data?.endpoints ?? {});
+  const first = summary.data && !containers.length;
   return (
     <Page title="Overview">
       <Answered query={hosts}>
@@ -140,8 +144,8 @@ export default function Overview() {
             <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
               <Tally title="Hosts" to="/hosts" total={hosts.data?.length ?? 0} counts={countBy(hosts.data ?? [], (each) => each.state)} />
               <Tally title="Networks" to="/networks" total={networks.data?.length ?? 0} counts={countBy(networks.data ?? [], (each) => each.state)} />
-              <Tally title="Containers" to="/containers" total={containers.data?.length ?? 0} counts={countBy(containers.data ?? [], (each) => each.state)} />
-              <Tally title="Endpoints" to="/map" total={endpoints.length} counts={countBy(endpoints, (each) => each.state)} />
+              <Tally title="Containers" to="/containers" total={sumOf(containers)} counts={containers} />
+              <Tally title="Endpoints" to="/map" total={sumOf(endpoints)} counts={endpoints} />
             </SimpleGrid>
             {first && (
               <Empty title="Nothing runs yet">
