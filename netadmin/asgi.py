@@ -13,11 +13,11 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from apps.accounts.websockets import Authenticated  # noqa: E402
+from apps.api.live import PageConsumer  # noqa: E402
 from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
-from apps.events.consumers import EventsConsumer  # noqa: E402
 
 consumers: dict[str, Any] = {
-    "ws/events/": EventsConsumer.as_asgi(),
+    "ws/events/": PageConsumer.as_asgi(),
     "ws/containers/<str:id>/exec/": ExecConsumer.as_asgi(),
     "ws/containers/<str:id>/logs/": LogsConsumer.as_asgi(),
 }

@@ -29,7 +29,7 @@ from workers.contract.questions import Answer, Question
 from workers.contract.reports import Report
 from workers.contract.state import Delta
 from workers.dns.client import NameService, NameServiceError
-from workers.kernel import probe
+from workers.kernel import inventory, probe
 from workers.kernel.errors import KernelError
 from workers.runtimes.client import Supervisor, SupervisorError
 
@@ -191,6 +191,8 @@ def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str,
             return dict(probe.measure(**arguments))
         case "read_interfaces":
             return dict(probe.read_interfaces(**arguments))
+        case "list_links":
+            return {"links": inventory.list_links(**arguments)}
         case _:
             return None
 

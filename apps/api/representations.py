@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -61,6 +62,7 @@ class HostOut(serializers.ModelSerializer[Host]):
             "nameservers",
             "problems",
             "look",
+            "own",
         ]
 
     state = serializers.ChoiceField(choices=HOST_STATES)
@@ -71,6 +73,10 @@ class HostOut(serializers.ModelSerializer[Host]):
     nameservers = serializers.ListField(child=serializers.CharField())
     problems = serializers.ListField(child=serializers.CharField())
     look = serializers.SerializerMethodField()
+    own = serializers.SerializerMethodField(help_text="The server's own machine, which cannot be removed.")
+
+    def get_own(self, host: Host) -> bool:
+        return bool(host.name == settings.ENVIRONMENT.host_name)
 
     @extend_schema_field(LookOut(allow_null=True))
     def get_look(self, host: Host) -> dict[str, Any] | None:

@@ -81,6 +81,10 @@ class NetworkCreate(Strict):
     labels = Texts(required=False, default=dict)
 
 
+class NetworkUpdate(Strict):
+    labels = Texts()
+
+
 class Attachment(Strict):
     """How a container is attached to a network."""
 

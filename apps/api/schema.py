@@ -19,7 +19,7 @@ REFUSALS = {
 }
 SYNCHRONOUS = {"pools", "tokens", "exec", "hosts", "join", "session", "plan"}
 """Changes that need no host's state, so that there is nothing to wait for."""
-MEASURED = ("check", "matrix", "resolve", "statistics")
+MEASURED = ("check", "links", "matrix", "resolve", "statistics")
 """What is asked of objects that parameters name."""
 
 

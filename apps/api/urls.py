@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from apps.api.views.accounts import MeView, SessionView, TokenView
-from apps.api.views.connectivity import CheckView, MatrixView, ResolveView, StatisticsView
+from apps.api.views.connectivity import CheckView, LinksView, MatrixView, ResolveView, StatisticsView
 from apps.api.views.containers import ContainerView
 from apps.api.views.hosts import HostView, JoinView
 from apps.api.views.networks import NetworkView
@@ -26,6 +26,7 @@ router.register("tokens", TokenView, basename="token")
 urlpatterns = [
     *router.urls,
     re_path("^check/?$", CheckView.as_view(), name="check"),
+    re_path("^links/?$", LinksView.as_view(), name="links"),
     re_path("^matrix/?$", MatrixView.as_view(), name="matrix"),
     re_path("^resolve/?$", ResolveView.as_view(), name="resolve"),
     re_path("^summary/?$", SummaryView.as_view(), name="summary"),

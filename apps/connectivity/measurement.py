@@ -25,7 +25,7 @@ from apps.connectivity.reasons import (
 from apps.containers.models import Container
 from apps.delivery.questions import ask
 from apps.hosts.models import Host
-from apps.networks.models import Endpoint
+from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import attached
 
 MOST = 64
@@ -175,7 +175,11 @@ def _release(
 def _addresses(own: Iterable[Container], all_of_them: list[Container]) -> dict[str, list[str]]:
     found = {}
     for source in own:
-        targets = [address_of(source, each) for each in all_of_them if each.pk != source.pk]
+        # Who does not run is not asked: everybody would wait for an answer that cannot come.
+        others = [
+            each for each in all_of_them if each.pk != source.pk and each.state == Container.State.RUNNING
+        ]
+        targets = [address_of(source, each) for each in others]
         found[source.name] = sorted({address for address in targets if address})
     return found
 
@@ -204,6 +208,23 @@ def _judge(
     if lookup is not None:
         path.append(judge_lookup(lookup, address_of(source, target), served=True))
     return Verdict(source, target, target.name, echo, lookup, path)
+
+
+def list_links(network: Network) -> list[dict[str, Any]]:
+    """What of a network is in the kernels of its hosts: {host, links, error} each."""
+    hosts = (
+        [network.host] if network.host else [each.host for each in network.memberships.select_related("host")]
+    )
+
+    def asking(host: Host) -> dict[str, Any]:
+        try:
+            told = ask(host, "list_links", {"network": network.pk}, PATIENCE)
+        except DomainError as error:
+            return {"host": host.name, "links": [], "error": error.message}
+        return {"host": host.name, "links": told["links"], "error": ""}
+
+    with ThreadPoolExecutor(max_workers=16) as askers:
+        return list(askers.map(asking, sorted(hosts, key=lambda host: host.name)))
 
 
 def read_interfaces(containers: list[Container]) -> dict[str, list[dict[str, Any]]]:

@@ -20,9 +20,6 @@ class EventsConsumer(AsyncWebsocketConsumer):
             return
         await self.accept()
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Nothing that a page could say here means anything."""
-
     async def change(self, message: dict[str, Any]) -> None:
         """Pass on what `door.announce` was told."""
         await self.send(json.dumps({key: message[key] for key in ("kind", "id", "change", "at")}))

@@ -259,6 +259,29 @@ def test_the_history_shows_before_and_after(page: Page, product: Product) -> Non
     product.do("rm latter")
 
 
+def test_the_devices_of_a_network_are_seen(page: Page, product: Product) -> None:
+    page.goto(f"/networks/{id_of(product, 'isolated_nw')}")
+    page.get_by_role("tab", name="Kernel").click()
+    devices = page.get_by_test_id("devices")
+    expect(devices).to_contain_text(f"br-{id_of(product, 'isolated_nw')[:12]}")
+    expect(devices.get_by_text("of container3")).to_be_visible()
+
+
+def test_what_stands_in_the_way_of_a_removal_is_named(page: Page, product: Product) -> None:
+    page.goto(f"/networks/{id_of(product, 'isolated_nw')}")
+    page.get_by_role("button", name="Remove", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("disconnect or stop them first: container2, container3, container4")
+    expect(dialog.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
+    product.do("network create idle")
+    page.goto(f"/networks/{id_of(product, 'idle')}")
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(dialog.get_by_test_id("command")).to_have_text("netadmin network rm idle")
+    dialog.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_role("heading", name="Networks")).to_be_visible()
+    expect(page.get_by_role("link", name="idle")).to_have_count(0)
+
+
 def test_who_may_only_read_sees_all_and_is_offered_no_change(browser: Browser, product: Product) -> None:
     manage(
         product,

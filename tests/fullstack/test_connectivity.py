@@ -93,6 +93,18 @@ def test_a_matrix_tells_every_pair(product: Product) -> None:
     assert ask(product, "matrix/?netwrok=lab")["code"] == "bad_input"
 
 
+def test_the_devices_of_a_network_are_shown_as_they_are_in_the_kernel(product: Product) -> None:
+    (told,) = ask(product, "links/?network=lab")
+    assert (told["host"], told["error"]) == ("node1", "")
+    bridge, *ports = told["links"]
+    network = product.inspect_network("lab")
+    assert (bridge["kind"], bridge["device"], bridge["up"]) == ("bridge", f"br-{network['Id'][:12]}", True)
+    assert f"{network['IPAM']['Config'][0]['Gateway']}/16" in bridge["addresses"]
+    assert {port["container"] for port in ports} == set(network["Containers"])
+    assert all(port["kind"] == "port" and port["up"] and port["mtu"] == 1500 for port in ports)
+    assert ask(product, "links/?network=host")[0]["links"] == []
+
+
 def test_what_interfaces_counted_is_read_from_the_kernel(product: Product) -> None:
     def counted() -> dict[str, Any]:
         (found,) = [

@@ -11,6 +11,7 @@ from tests.kernel.fleet import HostOfFleet, Sniffer, container, endpoint, inside
 from tests.kernel.scene import ping, run, sandbox
 from workers.contract.state import Network, Subnet
 from workers.kernel.errors import KernelError
+from workers.kernel.inventory import list_links
 from workers.planning.objects import Macvlan
 
 Pair = tuple[HostOfFleet, HostOfFleet]
@@ -127,3 +128,19 @@ def test_nothing_is_left_after_a_purge(hosts: Pair) -> None:
             assert run("bridge", "fdb", "show") == "" or "vx-" not in run("bridge", "fdb", "show")
             host.kernel.ensure_table()
     assert os.listdir("/run/netns") == ["far"]
+
+
+def test_what_of_an_overlay_is_in_the_kernel_is_listed(hosts: tuple[HostOfFleet, HostOfFleet]) -> None:
+    join(hosts, 1, "10.11.0.0/24")
+    network = overlay(1, "near", "10.11.0.0/24")
+    with inside(hosts[0].namespace):
+        bridge, tunnel, port = list_links(network.id)
+        assert list_links("nothing") == []
+    assert (bridge["kind"], bridge["device"], bridge["addresses"]) == ("bridge", "ov-4106", ["10.11.0.1/24"])
+    assert (tunnel["kind"], tunnel["device"], tunnel["entries"], tunnel["up"]) == (
+        "tunnel",
+        "vx-4106",
+        1,
+        True,
+    )
+    assert (port["kind"], port["container"], port["entries"]) == ("port", container("a1").id, None)

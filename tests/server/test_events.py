@@ -68,10 +68,12 @@ async def test_a_page_that_does_not_listen_holds_nobody_up() -> None:
     await slow.disconnect()
 
 
-async def test_what_a_page_says_means_nothing() -> None:
+async def test_what_a_page_should_not_say_means_nothing() -> None:
     page, _ = await connect("operator")
     await page.send_to(text_data='{"type": "change", "kind": "network"}')
     await page.send_to(bytes_data=b"\xff" * 1000)
+    for said in ("[]", "nonsense", '{"watch": {"network": 7}}', '{"watch": {"network": "nothing"}}'):
+        await page.send_to(text_data=said)
     assert await page.receive_nothing(timeout=0.2)
     announce(kind="host", id="1", change="host.online")
     assert (await hear(page))["kind"] == "host"

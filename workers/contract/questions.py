@@ -12,7 +12,7 @@ class Question(Struct, frozen=True, kw_only=True):
     exec {session, container, sandbox, hostname, command, env, tty, columns, rows};
     follow_logs {session, container, tail};
     explain_names {asked: [{container, name}], type}; measure {sources: [{sandbox, addresses}], count, timeout};
-    read_interfaces {sandboxes}."""
+    read_interfaces {sandboxes}; list_links {network}."""
     arguments: dict[str, Any]
     at: float
     """When it was asked, in seconds since the epoch: an old one is not answered."""
@@ -25,7 +25,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     result: dict[str, Any] = {}
     """logs {text}; run_once {code, output, truncated}; explain_names {answers: [{step, network, network_name,
     answers, rcode} or {error}]};
-    measure {by sandbox: [{address, sent, received, rtt_ms, error}]}; read_interfaces {by sandbox: [interface]}."""
+    measure {by sandbox: [{address, sent, received, rtt_ms, error}]}; read_interfaces {by sandbox: [interface]};
+    list_links {links: [device]}."""
     error: str = ""
     """When not ok: one sentence for the person who asked."""
     code: int = 0

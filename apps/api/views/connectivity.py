@@ -116,6 +116,25 @@ class StatisticsOut(serializers.Serializer[Any]):
     interfaces = InterfaceOut(many=True)
 
 
+class DeviceOut(serializers.Serializer[Any]):
+    device = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["bridge", "tunnel", "port"])
+    up = serializers.BooleanField()
+    mtu = serializers.IntegerField()
+    mac = serializers.CharField()
+    addresses = serializers.ListField(child=serializers.CharField())
+    container = serializers.CharField(allow_null=True, help_text="Id, of a port.")
+    entries = serializers.IntegerField(allow_null=True, help_text="Remote endpoints, of a tunnel.")
+
+
+class LinksOut(serializers.Serializer[Any]):
+    """The devices of a network on one host."""
+
+    host = serializers.CharField()
+    error = serializers.CharField()
+    links = DeviceOut(many=True)
+
+
 def given(request: Request, *known: str) -> MultiValueDict[str, str]:
     """The parameters; a misspelt one must not pass in silence."""
     for name, values in request.query_params.lists():
@@ -201,6 +220,15 @@ class MatrixView(APIView):
         return Response(MatrixOut({"containers": chosen, "cells": cells, "seconds": seconds}).data)
 
 
+class LinksView(APIView):
+    @extend_schema(parameters=[parameter("network", "whose devices"), HOST], responses=LinksOut(many=True))
+    def get(self, request: Request) -> Response:
+        """What of a network is in the kernels of its hosts now."""
+        given(request, "network")
+        network = find_network(required(request, "network"), narrowing_host(request))
+        return Response(LinksOut(measurement.list_links(network), many=True).data)
+
+
 class StatisticsView(APIView):
     @extend_schema(
         parameters=[
@@ -213,21 +241,27 @@ class StatisticsView(APIView):
     def get(self, request: Request) -> Response:
         """What interfaces have counted, read from the kernel now; silent hosts are left out."""
         params, host = given(request, "network", "container"), narrowing_host(request)
-        network: Network | None = None
-        if name := params.get("network"):
-            network = find_network(name, host)
-            holders = Endpoint.objects.filter(network=network, removing=False)
-            chosen = list(with_way().filter(pk__in=holders.values("container")))
-        else:
-            chosen = [load(find_container(required(request, "container"), host))]
-        counted = measurement.read_interfaces(chosen)
-        rows = [
-            row
-            for container in chosen
-            for interface in counted.get(container.pk, [])
-            if (row := describe_interface(container, interface, network)) is not None
-        ]
-        return Response(StatisticsOut({"at": datetime.now(UTC), "interfaces": rows}).data)
+        if network := params.get("network"):
+            return Response(read_statistics(find_network(network, host)))
+        return Response(read_statistics(find_container(required(request, "container"), host)))
+
+
+def read_statistics(subject: Network | Container) -> Any:
+    """`StatisticsOut` of a container, or of all interfaces on a network."""
+    network = subject if isinstance(subject, Network) else None
+    if network is not None:
+        holders = Endpoint.objects.filter(network=network, removing=False)
+        chosen = list(with_way().filter(pk__in=holders.values("container")))
+    else:
+        chosen = [with_way().get(pk=subject.pk)]
+    counted = measurement.read_interfaces(chosen)
+    rows = [
+        row
+        for container in chosen
+        for interface in counted.get(container.pk, [])
+        if (row := describe_interface(container, interface, network)) is not None
+    ]
+    return StatisticsOut({"at": datetime.now(UTC), "interfaces": rows}).data
 
 
 def describe_interface(

@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.roles import account
 from apps.api import filters, requests
 from apps.api.changes import change, change_on_all
 from apps.api.inspect import describe_network
@@ -19,6 +20,7 @@ from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_ho
 from apps.common.errors import DomainError, NotFound
 from apps.common.fields import given_as
 from apps.containers.models import Container
+from apps.delivery.changes import Change, record
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.rules import ask_subnet, read_link
@@ -150,6 +152,19 @@ class NetworkView(Resource[Network]):
     def retrieve(self, request: Request, id: str) -> Response:
         """One network."""
         return Response(show_network(self.found()))
+
+    @extend_schema(parameters=[HOST], request=requests.NetworkUpdate, responses={200: NetworkOut})
+    @transaction.atomic
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Give a network other labels; all else stays as it was made."""
+        given = read(requests.NetworkUpdate, request)
+        network = (
+            Network.objects.select_for_update(of=("self",)).select_related("host").get(pk=self.found().pk)
+        )
+        network_services.relabel_network(network, given["labels"])
+        asked = Change(actor=account(request.user), action="network.relabel", detail=given)
+        record(asked, network, network.host)
+        return Response(show_network(network))
 
     @extend_schema(parameters=[HOST], responses={204: None})
     def destroy(self, request: Request, id: str) -> Response:

@@ -61,10 +61,15 @@ export function Spelt({ action }: { action: Action }) {
   );
 }
 
-type ActProps = ButtonProps & { action: Action; after?: (sent: Sent) => void };
+type ActProps = ButtonProps & {
+  action: Action;
+  after?: (sent: Sent) => void;
+  /** What stands in its way: told instead of asked. */
+  blocked?: string;
+};
 
 /** A button for an action without a form. Where something is lost it asks first. */
-export function Act({ action, after, ...button }: ActProps) {
+export function Act({ action, after, blocked = "", ...button }: ActProps) {
   const [asking, { open, close }] = useDisclosure(false);
   const [busy, setBusy] = useState(false);
   const go = async () => {
@@ -81,21 +86,23 @@ export function Act({ action, after, ...button }: ActProps) {
   };
   return (
     <>
-      <Button size="xs" variant="default" {...button} loading={busy} onClick={action.warning ? open : () => void go()} title={action.command}>
+      <Button size="xs" variant="default" {...button} loading={busy} onClick={action.warning || blocked ? open : () => void go()} title={action.command}>
         {button.children ?? action.label}
       </Button>
-      {action.warning && (
-        <Modal opened={asking} onClose={close} title={`${action.label}?`}>
+      {(action.warning || blocked) && (
+        <Modal opened={asking} onClose={close} title={blocked ? `${action.label}: not yet` : `${action.label}?`}>
           <Stack>
-            <Text size="sm">{action.warning}</Text>
+            <Text size="sm">{blocked || action.warning}</Text>
             <Spelt action={action} />
             <Group justify="flex-end">
               <Button variant="default" onClick={close}>
                 Cancel
               </Button>
-              <Button color="red" loading={busy} onClick={() => void go()} data-autofocus>
-                {action.label}
-              </Button>
+              {!blocked && (
+                <Button color="red" loading={busy} onClick={() => void go()} data-autofocus>
+                  {action.label}
+                </Button>
+              )}
             </Group>
           </Stack>
         </Modal>

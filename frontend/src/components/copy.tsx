@@ -16,11 +16,13 @@ export function Copy({ text, what }: { text: string; what: string }) {
   );
 }
 
+const SHORT = 40; // characters that stay on one line
+
 /** An address, an id or a command, as one reads and copies it. */
 export function Mono({ text, what, shown }: { text: string; what: string; shown?: string }) {
   return (
     <Group gap={2} wrap="nowrap" component="span" display="inline-flex">
-      <Text ff="monospace" size="sm" component="span" style={{ overflowWrap: "anywhere" }}>
+      <Text ff="monospace" size="sm" component="span" style={(shown ?? text).length > SHORT ? { overflowWrap: "anywhere" } : { whiteSpace: "nowrap" }}>
         {shown ?? text}
       </Text>
       <Copy text={text} what={what} />

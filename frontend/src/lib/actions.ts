@@ -6,7 +6,7 @@ export type Action = {
   label: string;
   /** A command line that does the same. */
   command: string;
-  method: "POST" | "DELETE";
+  method: "POST" | "PATCH" | "DELETE";
   path: string;
   body?: unknown;
   /** What is said when it is done. */
@@ -101,6 +101,17 @@ export function createNetwork(body: Schemas["NetworkCreateRequest"]): Action {
   };
 }
 
+export function relabelNetwork(network: Network, labels: Record<string, string>): Action {
+  return {
+    label: "Save labels",
+    command: "",
+    method: "PATCH",
+    path: path("networks", network.id),
+    body: { labels },
+    done: `Network ${network.name} has these labels now.`,
+  };
+}
+
 export function removeNetwork(network: Network): Action {
   return {
     label: "Remove",
@@ -108,7 +119,7 @@ export function removeNetwork(network: Network): Action {
     method: "DELETE",
     path: path("networks", network.id),
     done: `Network ${network.name} is removed.`,
-    warning: `Network ${network.name} and its subnets are given back. It is refused while a running container is on it.`,
+    warning: `Network ${network.name} and its subnets are given back; stopped containers are dropped from it.`,
   };
 }
 
@@ -202,7 +213,7 @@ export function removeHost(host: Host): Action {
     method: "DELETE",
     path: path("hosts", host.name),
     done: `Host ${host.name} is removed.`,
-    warning: `Host ${host.name} is forgotten. It is refused while containers are on it.`,
+    warning: `Host ${host.name} is forgotten.`,
   };
 }
 

@@ -1,7 +1,10 @@
 /** The one socket: it says what changed; when it is down, the pages ask again and again, and say so. */
 import { useSyncExternalStore } from "react";
+import type { Schemas } from "./api";
 import { absorb, queries, type Change } from "./records";
 
+export type Subject = { container: string } | { network: string };
+type Figures = { kind: "statistics"; of: Subject; statistics: Schemas["Statistics"] };
 export type Liveness = "connecting" | "live" | "polling";
 
 const GATHER = 40; // ms in which changes are taken in together
@@ -14,6 +17,7 @@ let delay = 500;
 let poll: ReturnType<typeof setInterval> | undefined;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let gathered: Change[] = [];
+let watched: Subject | null = null;
 const listeners = new Set<() => void>();
 
 function become(next: Liveness): void {
@@ -40,12 +44,17 @@ export function listen(): void {
   socket = opened;
   opened.onopen = () => {
     delay = 500;
+    if (watched) opened.send(JSON.stringify({ watch: watched }));
     clearInterval(poll);
     // What happened while nobody listened is not told again.
     if (state === "polling") void queries.invalidateQueries();
     become("live");
   };
-  opened.onmessage = (message) => take(JSON.parse(String(message.data)) as Change);
+  opened.onmessage = (message) => {
+    const said = JSON.parse(String(message.data)) as Change | Figures;
+    if ("statistics" in said) queries.setQueryData(["statistics", said.of], said.statistics);
+    else take(said);
+  };
   opened.onclose = () => {
     if (socket !== opened) return;
     if (state !== "polling") {
@@ -56,6 +65,12 @@ export function listen(): void {
     retry = setTimeout(listen, delay);
     delay = Math.min(delay * 2, LONGEST);
   };
+}
+
+/** Asks for live figures of a thing while it is shown; null: of nothing any more. */
+export function watch(subject: Subject | null): void {
+  watched = subject;
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ watch: subject }));
 }
 
 /** Closes the socket for good: nobody is signed in any more. */

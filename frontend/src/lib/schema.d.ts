@@ -332,6 +332,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/links/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What of a network is in the kernels of its hosts now. */
+        get: operations["links_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/matrix/": {
         parameters: {
             query?: never;
@@ -399,7 +416,8 @@ export interface paths {
         delete: operations["networks_destroy"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** @description Give a network other labels; all else stays as it was made. */
+        patch: operations["networks_partial_update"];
         trace?: never;
     };
     "/api/v1/networks/{id}/connect/": {
@@ -835,6 +853,18 @@ export interface components {
          * @enum {string}
          */
         ContainerWanted: "created" | "running" | "stopped" | "removing";
+        Device: {
+            device: string;
+            kind: components["schemas"]["KindEnum"];
+            up: boolean;
+            mtu: number;
+            mac: string;
+            addresses: string[];
+            /** @description Id, of a port. */
+            container: string | null;
+            /** @description Remote endpoints, of a tunnel. */
+            entries: number | null;
+        };
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
         DisconnectRequest: {
             container: string;
@@ -950,6 +980,8 @@ export interface components {
             nameservers: string[];
             problems: string[];
             readonly look: components["schemas"]["Look"] | null;
+            /** @description The server's own machine, which cannot be removed. */
+            readonly own: boolean;
         };
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
         HostCreateRequest: {
@@ -1012,6 +1044,8 @@ export interface components {
             nameservers: string[];
             problems: string[];
             readonly look: components["schemas"]["Look"] | null;
+            /** @description The server's own machine, which cannot be removed. */
+            readonly own: boolean;
             readonly join_command: string;
         };
         /** @description See `workers/contract/joining.py`. */
@@ -1023,6 +1057,19 @@ export interface components {
             proof: string;
             /** @default  */
             version?: string;
+        };
+        /**
+         * @description * `bridge` - bridge
+         *     * `tunnel` - tunnel
+         *     * `port` - port
+         * @enum {string}
+         */
+        KindEnum: "bridge" | "tunnel" | "port";
+        /** @description The devices of a network on one host. */
+        Links: {
+            host: string;
+            error: string;
+            links: components["schemas"]["Device"][];
         };
         LogText: {
             text: string;
@@ -1279,6 +1326,12 @@ export interface components {
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
         PatchedHostUpdateRequest: {
             advertise?: string | null;
+        };
+        /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
+        PatchedNetworkUpdateRequest: {
+            labels?: {
+                [key: string]: string;
+            };
         };
         PlacedRef: {
             id: string;
@@ -3195,6 +3248,57 @@ export interface operations {
             };
         };
     };
+    links_list: {
+        parameters: {
+            query: {
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+                /** @description whose devices */
+                network: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Links"][];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     matrix_retrieve: {
         parameters: {
             query?: {
@@ -3522,6 +3626,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The role does not allow it, or the rules never do. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The present state forbids it, or the host could not do it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    networks_partial_update: {
+        parameters: {
+            query?: {
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedNetworkUpdateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
+                };
             };
             /** @description The input is wrong. */
             400: {

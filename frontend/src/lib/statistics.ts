@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, get, type Schemas } from "./api";
+import { useLiveness, watch, type Subject } from "./live";
 
 export type Interface = Schemas["Interface"];
 export type Rate = { rx: number; tx: number };
@@ -9,11 +10,19 @@ export type Rate = { rx: number; tx: number };
 const EVERY = 2000; // ms
 const KEPT = 90; // samples: three minutes
 
-export function useStatistics(query: { container: string } | { network: string }, enabled: boolean) {
+/** The socket brings them; while it is down they are asked for. */
+export function useStatistics(query: Subject, enabled: boolean) {
+  const isLive = useLiveness() === "live";
+  const subject = JSON.stringify(query);
+  useEffect(() => {
+    if (!enabled) return;
+    watch(JSON.parse(subject) as Subject);
+    return () => watch(null);
+  }, [subject, enabled]);
   return useQuery({
     queryKey: ["statistics", query],
     queryFn: () => get(api.GET("/api/v1/statistics/", { params: { query } })),
-    refetchInterval: EVERY,
+    refetchInterval: isLive ? false : EVERY,
     enabled,
     gcTime: 0,
     retry: false,

@@ -41,6 +41,28 @@ def test_a_refusal_is_told_as_creation_tells_it(
     assert told["refusal"] == {key: refused.json()[key] for key in ("code", "message", "field")}
 
 
+def test_labels_are_all_of_a_network_that_can_be_changed(node1: Host, answering: Any) -> None:
+    operator = make_client("operator")
+    post(operator, "networks/", 201, name="lab", labels={"stage": "test"})
+
+    def patch(name: str, body: dict[str, Any], client: Any = operator) -> Any:
+        return client.patch(f"/api/v1/networks/{name}/", body, format="json")
+
+    assert patch("lab", {"labels": {"stage": "live", "team": "a"}}).json()["labels"] == {
+        "stage": "live",
+        "team": "a",
+    }
+    assert [each["name"] for each in operator.get("/api/v1/networks/?label=team").json()["results"]] == [
+        "lab"
+    ]
+    assert patch("lab", {"driver": "overlay"}).json()["code"] == "unknown_field"
+    assert patch("bridge", {"labels": {}}).json()["code"] == "predefined"
+    assert patch("lab", {"labels": {}}, make_client("read-only")).status_code == 403
+    (operation,) = operator.get("/api/v1/operations/?action=network.relabel").json()["results"]
+    assert operation["before"]["labels"] == {"stage": "test"}
+    assert operation["after"]["labels"] == {"stage": "live", "team": "a"}
+
+
 def test_an_overlay_is_planned_too(node1: Host, answering: Any) -> None:
     operator = make_client("operator")
     told = post(

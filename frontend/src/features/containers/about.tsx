@@ -1,9 +1,35 @@
-import { Facts } from "@/components/facts";
+import { Card, Stack, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { ActForm } from "@/components/act";
 import { Mono } from "@/components/copy";
+import { Facts } from "@/components/facts";
+import { renameContainer } from "@/lib/actions";
 import type { Container } from "@/lib/api";
 import { formatTime, shorten } from "@/lib/format";
+import { useMayChange } from "@/lib/session";
+
+function Rename({ container }: { container: Container }) {
+  const [name, setName] = useState("");
+  return (
+    <Card withBorder maw={560}>
+      <ActForm action={renameContainer(container, name || "NAME")} ready={Boolean(name)} done={() => setName("")}>
+        <TextInput label="New name" description="On every network at once" value={name} onChange={(event) => setName(event.currentTarget.value)} />
+      </ActForm>
+    </Card>
+  );
+}
 
 export function About({ container }: { container: Container }) {
+  const mayChange = useMayChange();
+  return (
+    <Stack>
+      <Shown container={container} />
+      {mayChange && <Rename container={container} />}
+    </Stack>
+  );
+}
+
+function Shown({ container }: { container: Container }) {
   return (
     <Facts
       rows={[

@@ -9,21 +9,26 @@ import { DataTable } from "@/components/table";
 import { columns } from "@/features/containers/columns";
 import { driveHost, removeHost } from "@/lib/actions";
 import { Refusal, type Host, type Schemas } from "@/lib/api";
-import { formatAge, formatTime } from "@/lib/format";
+import { count, formatAge, formatTime } from "@/lib/format";
 import { useContainers, useHosts, useNetworks } from "@/lib/records";
 import { useIsAdmin } from "@/lib/session";
 import { HostState } from "./list";
 import { JoinCommand } from "./join";
 
-function Verbs({ host }: { host: Host }) {
+function Verbs({ host, containers }: { host: Host; containers: number }) {
   const navigate = useNavigate();
   const [invited, setInvited] = useState<Schemas["Invited"] | null>(null);
+  const blocked = containers ? `${count(containers, "container")} on it must be removed first.` : "";
   return (
     <>
       <Act action={driveHost(host, host.drained ? "undrain" : "drain")} />
-      <Act action={driveHost(host, "renew")} after={(sent) => setInvited(sent.body as Schemas["Invited"])} />
-      {host.state !== "revoked" && <Act action={driveHost(host, "revoke")} />}
-      <Act action={removeHost(host)} after={() => void navigate({ to: "/hosts" })} />
+      {!host.own && (
+        <>
+          <Act action={driveHost(host, "renew")} after={(sent) => setInvited(sent.body as Schemas["Invited"])} />
+          {host.state !== "revoked" && <Act action={driveHost(host, "revoke")} />}
+          <Act action={removeHost(host)} blocked={blocked} after={() => void navigate({ to: "/hosts" })} />
+        </>
+      )}
       <JoinCommand host={invited} close={() => setInvited(null)} />
     </>
   );
@@ -74,7 +79,7 @@ function Known({ host }: { host: Host }) {
   const own = useMemo(() => (containers ?? []).filter((each) => each.host === host.name), [containers, host.name]);
   const here = (networks ?? []).filter((each) => each.hosts.includes(host.name));
   return (
-    <Page title={host.name} beside={<HostState host={host} />} actions={isAdmin && <Verbs host={host} />}>
+    <Page title={host.name} beside={<HostState host={host} />} actions={isAdmin && <Verbs host={host} containers={own.length} />}>
       {host.problems.map((problem) => (
         <Alert key={problem} color="orange" title="Problem">
           {problem}

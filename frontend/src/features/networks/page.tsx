@@ -5,27 +5,19 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Act } from "@/components/act";
 import { Copy, Mono } from "@/components/copy";
-import { Facts } from "@/components/facts";
 import { Answered, Empty, Page, Problem } from "@/components/page";
 import { State } from "@/components/state";
 import { Attach } from "@/features/containers/attach";
 import { disconnect, removeNetwork } from "@/lib/actions";
-import { api, get, Refusal, type Container, type Endpoint, type Network } from "@/lib/api";
-import { formatRate, formatTime, shorten } from "@/lib/format";
+import { api, get, Refusal, type Network } from "@/lib/api";
+import { formatRate } from "@/lib/format";
 import { useMembers, useNetworks } from "@/lib/records";
 import { useMayChange } from "@/lib/session";
 import { useRates, useStatistics } from "@/lib/statistics";
+import { About } from "./about";
 import { AddressMap } from "./address-map";
-
-type Member = { container: Container; endpoint: Endpoint };
-
-function membersOf(containers: Container[], network: Network): Member[] {
-  return containers
-    .flatMap((container) =>
-      container.endpoints.filter((each) => each.network.id === network.id).map((endpoint) => ({ container, endpoint })),
-    )
-    .sort((one, other) => one.endpoint.created.localeCompare(other.endpoint.created));
-}
+import { Kernel } from "./kernel";
+import { membersOf, type Member } from "./members";
 
 /** Who answers an alias now: all running holders, in the order in which they were connected. */
 function answering(members: Member[]): Map<string, Member[]> {
@@ -34,34 +26,24 @@ function answering(members: Member[]): Map<string, Member[]> {
   return found;
 }
 
-function About({ network }: { network: Network }) {
-  return (
-    <Facts
-      rows={[
-        ["Id", <Mono key="id" text={network.id} shown={shorten(network.id)} what="id" />],
-        ["Driver", `${network.driver} (${network.scope})`],
-        ["Hosts", network.hosts.join(", ") || "none yet: an overlay comes to a host with its first container there"],
-        ["Way out", network.internal ? "none: internal" : "through the host"],
-        ["IPv6", network.enable_ipv6 ? "yes" : "no"],
-        ["Options", Object.entries(network.options).map(([key, value]) => `${key}=${value}`).join(", ") || "none"],
-        ["Labels", Object.entries(network.labels).map(([key, value]) => `${key}=${value}`).join(", ") || "none"],
-        ["Created", formatTime(network.created)],
-      ]}
-    />
-  );
-}
-
 const RUNNING = "running";
+
+/** A network goes only when nobody on it runs. */
+function inTheWay(members: Member[]): string {
+  const names = members.filter(({ container }) => container.wanted === RUNNING || container.state === RUNNING).map(({ container }) => container.name);
+  return names.length ? `These run on it; disconnect or stop them first: ${names.join(", ")}.` : "";
+}
 
 function Members({ network, members, mayChange }: { network: Network; members: Member[]; mayChange: boolean }) {
   const statistics = useStatistics({ network: network.id }, members.some(({ container }) => container.state === RUNNING));
   const rates = useRates(statistics.data);
+  const errors = new Map(statistics.data?.interfaces.map((each) => [each.endpoint, each.rx_errors + each.tx_errors]));
   return (
     <Table.ScrollContainer minWidth={760}>
       <Table striped aria-label="Endpoints" data-testid="endpoints">
         <Table.Thead>
           <Table.Tr>
-            {["Container", "Host", "Address", "MAC", "Interface", "Aliases", "Links", "Received", "Sent", "State", ""].map((name) => (
+            {["Container", "Host", "Address", "MAC", "Interface", "Aliases", "Links", "Received", "Sent", "Errors", "State", ""].map((name) => (
               <Table.Th key={name}>{name || <span hidden>Actions</span>}</Table.Th>
             ))}
           </Table.Tr>
@@ -87,6 +69,7 @@ function Members({ network, members, mayChange }: { network: Network; members: M
               <Table.Td>{endpoint.links.join(", ")}</Table.Td>
               <Table.Td>{formatRate(rates.get(endpoint.id)?.at(-1)?.rx ?? 0)}</Table.Td>
               <Table.Td>{formatRate(rates.get(endpoint.id)?.at(-1)?.tx ?? 0)}</Table.Td>
+              <Table.Td>{errors.get(endpoint.id) ?? 0}</Table.Td>
               <Table.Td>
                 <State
                   state={endpoint.state === "active" && container.state !== RUNNING ? container.state : endpoint.state}
@@ -213,7 +196,7 @@ function Known({ network }: { network: Network }) {
               Connect
             </Button>
           )}
-          {removable && <Act action={removeNetwork(network)} after={() => void navigate({ to: "/networks" })} />}
+          {removable && <Act action={removeNetwork(network)} blocked={inTheWay(members)} after={() => void navigate({ to: "/networks" })} />}
         </>
       }
     >
@@ -223,6 +206,7 @@ function Known({ network }: { network: Network }) {
           <Tabs.Tab value="endpoints">Endpoints ({members.length})</Tabs.Tab>
           <Tabs.Tab value="aliases">Aliases</Tabs.Tab>
           <Tabs.Tab value="subnets">Subnets</Tabs.Tab>
+          <Tabs.Tab value="kernel">Kernel</Tabs.Tab>
           <Tabs.Tab value="facts">About</Tabs.Tab>
           <Tabs.Tab value="inspect">Inspect</Tabs.Tab>
         </Tabs.List>
@@ -238,6 +222,9 @@ function Known({ network }: { network: Network }) {
         </Tabs.Panel>
         <Tabs.Panel value="subnets">
           <Subnets network={network} members={members} />
+        </Tabs.Panel>
+        <Tabs.Panel value="kernel">
+          <Kernel network={network} members={members} />
         </Tabs.Panel>
         <Tabs.Panel value="facts">
           <About network={network} />

@@ -1,0 +1,50 @@
+"""What is shown and changed on the pages of one network and one container."""
+
+import json
+
+from playwright.sync_api import Page, WebSocket, expect
+
+from tests.e2e.test_dashboard import container_id, id_of
+from tests.product import Product
+
+
+def test_figures_come_over_the_socket_while_they_are_shown(page: Page, product: Product) -> None:
+    heard: list[dict[str, object]] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda text: heard.append(json.loads(text)))
+
+    page.on("websocket", listen)
+    page.goto(f"/networks/{id_of(product, 'isolated_nw')}")
+    row = page.locator("[data-container=container3]")
+    expect(row).to_be_visible()
+    product.do("exec container2 ping -c20 -i0.1 -s1400 container3")
+    expect(row.get_by_text("kB/s").first).to_be_visible()
+    figures = [each for each in heard if each["kind"] == "statistics"]
+    assert figures and figures[-1]["of"] == {"network": id_of(product, "isolated_nw")}
+    page.get_by_role("link", name="History", exact=True).click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.wait_for_timeout(300)
+    before = len([each for each in heard if each["kind"] == "statistics"])
+    page.wait_for_timeout(3000)
+    assert len([each for each in heard if each["kind"] == "statistics"]) == before
+
+
+def test_labels_are_changed_and_a_container_is_renamed(page: Page, product: Product) -> None:
+    product.do("network create marked")
+    page.goto(f"/networks/{id_of(product, 'marked')}")
+    page.get_by_role("tab", name="About").click()
+    page.get_by_role("combobox", name="Labels").fill("stage=live")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save labels").click()
+    expect(page.locator("dd", has_text="stage=live")).to_be_visible()
+    assert product.inspect_network("marked")["Labels"] == {"stage": "live"}
+    product.do("create --name first")
+    page.goto(f"/containers/{container_id(product, 'first')}")
+    page.get_by_role("tab", name="About").click()
+    page.get_by_label("New name").fill("second")
+    expect(page.get_by_test_id("command")).to_have_text("netadmin rename first second")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("heading", name="second")).to_be_visible()
+    product.do("rm second")
+    product.do("network rm marked")
