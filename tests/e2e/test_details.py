@@ -30,6 +30,16 @@ def test_figures_come_over_the_socket_while_they_are_shown(page: Page, product: 
     assert len([each for each in heard if each["kind"] == "statistics"]) == before
 
 
+def test_logs_are_followed(page: Page, product: Product) -> None:
+    product.run("run", "-d", "--name", "talker", "sh", "-c", "echo begun; sleep 4; echo later; sleep 60")
+    page.goto(f"/containers/{container_id(product, 'talker')}")
+    page.get_by_role("tab", name="Logs").click()
+    logs = page.get_by_label("Logs", exact=True)
+    expect(logs.get_by_text("begun")).to_be_visible()
+    expect(logs.get_by_text("later")).to_be_visible()
+    product.do("rm -f talker")
+
+
 def test_labels_are_changed_and_a_container_is_renamed(page: Page, product: Product) -> None:
     product.do("network create marked")
     page.goto(f"/networks/{id_of(product, 'marked')}")

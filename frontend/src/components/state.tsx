@@ -41,7 +41,7 @@ export const lookOf = (state: string): Look => LOOKS[state] ?? IDLE;
 export function State({ state, message = "" }: { state: string; message?: string }) {
   const { color, icon: Icon } = lookOf(state);
   const badge = (
-    <Badge className={`state state-${color}`} color={color} variant="light" leftSection={<Icon size={12} aria-hidden />} data-state={state}>
+    <Badge className={`state state-${color}`} color={color} variant="light" leftSection={<Icon size={12} aria-hidden />} miw="max-content" data-state={state}>
       {state}
     </Badge>
   );

@@ -21,7 +21,10 @@ export default function Logs({ container }: { container: Container }) {
     });
     return () => stream.close();
   }, [container.id, container.started]);
-  useEffect(() => end.current?.scrollIntoView({ block: "nearest" }), [text]);
+  useEffect(() => {
+    // Newer browsers answer with a promise, which an effect must not return.
+    void end.current?.scrollIntoView({ block: "nearest" });
+  }, [text]);
   if (!container.command.length) return <Empty title="Nothing runs in it">The container is a network namespace without a command, so nothing is printed.</Empty>;
   return (
     <Stack gap="xs">

@@ -36,7 +36,8 @@ const look = (dark: boolean): StylesheetJson => {
         "text-margin-y": 4,
         width: 24,
         height: 24,
-        "min-zoomed-font-size": 7,
+        // In a crowd names only hide each other; they come with the zoom.
+        "min-zoomed-font-size": 9,
       },
     },
     { selector: "node[kind='network']", style: { width: 42, height: 36, "background-color": dark ? "#4dabf7" : "#1971c2", "border-width": 4, "border-color": "data(color)", "font-weight": "bold" } },

@@ -13,7 +13,7 @@ import { api, get, Refusal, type Network } from "@/lib/api";
 import { formatRate } from "@/lib/format";
 import { useMembers, useNetworks } from "@/lib/records";
 import { useMayChange } from "@/lib/session";
-import { useRates, useStatistics } from "@/lib/statistics";
+import { useRates, useStatistics, type Rate } from "@/lib/statistics";
 import { About } from "./about";
 import { AddressMap } from "./address-map";
 import { Kernel } from "./kernel";
@@ -34,6 +34,19 @@ function inTheWay(members: Member[]): string {
   return names.length ? `These run on it; disconnect or stop them first: ${names.join(", ")}.` : "";
 }
 
+function Traffic({ rate, errors }: { rate?: Rate; errors: number }) {
+  return (
+    <>
+      <Text size="xs">
+        <span title="received">↓</span> {formatRate(rate?.rx ?? 0)} <span title="sent">↑</span> {formatRate(rate?.tx ?? 0)}
+      </Text>
+      <Text size="xs" c={errors ? "red" : "dimmed"}>
+        {errors === 1 ? "1 error" : `${errors} errors`}
+      </Text>
+    </>
+  );
+}
+
 function Members({ network, members, mayChange }: { network: Network; members: Member[]; mayChange: boolean }) {
   const statistics = useStatistics({ network: network.id }, members.some(({ container }) => container.state === RUNNING));
   const rates = useRates(statistics.data);
@@ -43,7 +56,7 @@ function Members({ network, members, mayChange }: { network: Network; members: M
       <Table striped aria-label="Endpoints" data-testid="endpoints">
         <Table.Thead>
           <Table.Tr>
-            {["Container", "Host", "Address", "MAC", "Interface", "Aliases", "Links", "Received", "Sent", "Errors", "State", ""].map((name) => (
+            {["Container", "Address", "MAC", "Interface", "Aliases", "Links", "Traffic", "State", ""].map((name) => (
               <Table.Th key={name}>{name || <span hidden>Actions</span>}</Table.Th>
             ))}
           </Table.Tr>
@@ -55,8 +68,10 @@ function Members({ network, members, mayChange }: { network: Network; members: M
                 <Anchor component={Link} to={`/containers/${container.id}`} size="sm">
                   {container.name}
                 </Anchor>
+                <Text size="xs" c="dimmed">
+                  {container.host}
+                </Text>
               </Table.Td>
-              <Table.Td>{container.host}</Table.Td>
               <Table.Td>
                 {endpoint.ipv4_address && <Mono text={endpoint.ipv4_address} what="address" />}
                 {endpoint.ipv6_address && <Mono text={endpoint.ipv6_address} what="IPv6 address" />}
@@ -67,9 +82,9 @@ function Members({ network, members, mayChange }: { network: Network; members: M
               <Table.Td>{endpoint.interface}</Table.Td>
               <Table.Td>{endpoint.aliases.join(", ")}</Table.Td>
               <Table.Td>{endpoint.links.join(", ")}</Table.Td>
-              <Table.Td>{formatRate(rates.get(endpoint.id)?.at(-1)?.rx ?? 0)}</Table.Td>
-              <Table.Td>{formatRate(rates.get(endpoint.id)?.at(-1)?.tx ?? 0)}</Table.Td>
-              <Table.Td>{errors.get(endpoint.id) ?? 0}</Table.Td>
+              <Table.Td style={{ whiteSpace: "nowrap" }}>
+                <Traffic rate={rates.get(endpoint.id)?.at(-1)} errors={errors.get(endpoint.id) ?? 0} />
+              </Table.Td>
               <Table.Td>
                 <State
                   state={endpoint.state === "active" && container.state !== RUNNING ? container.state : endpoint.state}
