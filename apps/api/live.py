@@ -5,10 +5,11 @@ A page says {"watch": {"network": ID}}, {"watch": {"container": ID}} or {"watch"
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from apps.api.texts import check_text
 from apps.api.views.connectivity import read_statistics
@@ -16,6 +17,7 @@ from apps.common.errors import DomainError
 from apps.events.consumers import EventsConsumer
 from apps.networks.selectors import find_container, find_network
 
+log = logging.getLogger(__name__)
 EVERY = 2.0
 """Seconds between two readings of what interfaces have counted."""
 LONGEST = 1000
@@ -29,7 +31,7 @@ class PageConsumer(EventsConsumer):
         """Begin to watch something else, or nothing."""
         try:
             said = json.loads((text_data or "")[:LONGEST])
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(said, dict) or "watch" not in said:
             return
@@ -44,10 +46,14 @@ class PageConsumer(EventsConsumer):
         """Send figures until the page watches something else, goes, or the thing is gone."""
         while True:
             # Not in the thread that all consumers share: a host that is slow must not hold other pages up.
-            figures = await sync_to_async(read_figures, thread_sensitive=False)(kind, id)
-            if figures is None:
-                return
-            await self.send(json.dumps({"kind": "statistics", "of": {kind: id}, "statistics": figures}))
+            try:
+                figures = await sync_to_async(read_figures, thread_sensitive=False)(kind, id)
+            except DatabaseError as error:
+                log.warning("figures of %s %s could not be read: %s", kind, id[:12], error)
+            else:
+                if figures is None:
+                    return
+                await self.send(json.dumps({"kind": "statistics", "of": {kind: id}, "statistics": figures}))
             await asyncio.sleep(EVERY)
 
     def stop_watching(self) -> None:

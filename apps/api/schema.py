@@ -64,7 +64,7 @@ class Schema(AutoSchema):
         codes = ["400", "401"]
         if "{id}" in self.path or self.method == "POST" or self.path.rstrip("/").endswith(MEASURED):
             codes.append("404")
-        if self.method != "GET":
+        if self.method != "GET" or self.path.rstrip("/").endswith("check"):
             codes += ["403", "409"]
         if self.view.throttle_classes:
             codes.append("429")

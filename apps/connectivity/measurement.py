@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
 from apps.common.errors import DomainError, Invalid
@@ -157,19 +156,9 @@ def _gather(
             by_host.setdefault(each.host, []).append(each)
     found: dict[Pair, T] = {}
     with ThreadPoolExecutor(max_workers=16) as askers:
-        for answered in askers.map(lambda item: _release(asking, *item), by_host.items()):
+        for answered in askers.map(lambda item: asking(*item), by_host.items()):
             found |= answered
     return found
-
-
-def _release(
-    asking: Callable[[Host, list[Container]], dict[Pair, T]], host: Host, own: list[Container]
-) -> dict[Pair, T]:
-    try:
-        return asking(host, own)
-    finally:
-        # Whatever a thread asked of the database is its own connection.
-        connection.close()
 
 
 def _addresses(own: Iterable[Container], all_of_them: list[Container]) -> dict[str, list[str]]:

@@ -48,13 +48,14 @@ def receive(host: Host, report: Report) -> None:
             locked.refresh_from_db()
         # Revisions of another database mean nothing here; what the host found out about itself does.
         comparable = report.epoch == locked.epoch
-        record_contact(locked, report, comparable, now)
+        news = record_contact(locked, report, comparable, now)
         if locked.offline or locked.hushed:
             welcome(locked)
         if report.facts is not None:
-            record_facts(locked, report.facts)
+            news |= record_facts(locked, report.facts)
         if report.look is not None:
             record_look(locked, report.look)
+            news |= bool(report.look.drift)
         if comparable:
             changed = _record_outcomes(locked, report.outcomes, now)
             finished = _take_in(locked, changed, now)
@@ -67,16 +68,14 @@ def receive(host: Host, report: Report) -> None:
         announce_operation(operation)
         if operation.outcome == Operation.Outcome.FAILED:
             _undo(host, operation)
-    _announce(
-        host, changed, finished, found=report.facts is not None or bool(report.look and report.look.drift)
-    )
+    _announce(host, changed, finished, news)
     if comparable:
         for exit_ in report.exits:
             _record_exit(host, exit_, now)
 
 
-def _announce(host: Host, changed: list[Row], finished: list[Operation], found: bool) -> None:
-    """Tell open pages of what no finished operation has told them."""
+def _announce(host: Host, changed: list[Row], finished: list[Operation], news: bool) -> None:
+    """Tell open pages of what no finished operation has told them; `news`: about the host itself."""
     told = {operation.subject_id for operation in finished}
     for row in changed:
         subject = row.network if isinstance(row, Membership) else row
@@ -84,7 +83,7 @@ def _announce(host: Host, changed: list[Row], finished: list[Operation], found: 
         if subject.pk is not None and str(subject.pk) not in told:
             told.add(str(subject.pk))
             announce(kind=str(subject._meta.model_name), id=str(subject.pk), change="reported")
-    if found:
+    if news:
         announce(kind="host", id=str(host.pk), change="host.found")
 
 

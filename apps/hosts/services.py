@@ -185,12 +185,21 @@ def pick(term: str) -> Host:
     raise NotFound("host_not_found", f"There is no host named {term!r}.", "host")
 
 
-def record_facts(host: Host, facts: Facts) -> None:
-    """Keep what the host found out about itself."""
-    host.version, host.kernel = facts.version, facts.kernel
-    host.routes, host.nameservers = list(facts.routes), list(facts.nameservers)
-    host.underlays = dict(facts.underlays)
-    host.save(update_fields=["version", "kernel", "routes", "nameservers", "underlays"])
+def record_facts(host: Host, facts: Facts) -> bool:
+    """Keep what the host found out about itself; whether that is news. It comes with every beat."""
+    told = {
+        "version": facts.version,
+        "kernel": facts.kernel,
+        "routes": list(facts.routes),
+        "nameservers": list(facts.nameservers),
+        "underlays": dict(facts.underlays),
+    }
+    if all(getattr(host, name) == value for name, value in told.items()):
+        return False
+    for name, value in told.items():
+        setattr(host, name, value)
+    host.save(update_fields=list(told))
+    return True
 
 
 def record_look(host: Host, look: Look) -> None:
@@ -206,13 +215,18 @@ def record_look(host: Host, look: Look) -> None:
     host.save(update_fields=["look"])
 
 
-def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -> None:
-    """Keep that the host was heard, and how far it has come if its revisions are `comparable` with ours."""
+def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -> bool:
+    """Keep that the host was heard, and how far it has come if its revisions are `comparable` with ours.
+
+    Whether its problems are others than before.
+    """
+    news = bool(host.problems != list(report.problems))
     host.last_seen, host.sequence = at, max(host.sequence, report.sequence)
     if comparable:
         host.acked_revision = max(host.acked_revision, min(report.acked, host.revision))
     host.problems = list(report.problems)
     host.save(update_fields=["last_seen", "sequence", "acked_revision", "problems"])
+    return news
 
 
 def avoided_by_automatic_subnets(host: Host) -> list[str]:

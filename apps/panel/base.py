@@ -25,6 +25,7 @@ from apps.common.fields import given_as
 from apps.delivery.changes import Change, carry_out, carry_out_on_all
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
+from apps.panel.actions import do_each
 
 
 class _Untied(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -66,7 +67,9 @@ class BaseAdmin(LookAdmin, _Untied):  # type: ignore[misc]
     ) -> HttpResponse:
         """The operations on the object: there is one history, whoever asked for a change and wherever."""
         address = reverse("admin:delivery_operation_changelist")
-        return redirect(f"{address}?{urlencode({'subject_id__exact': object_id})}")
+        return redirect(
+            f"{address}?{urlencode({'subject__exact': self.opts.model_name, 'subject_id__exact': object_id})}"
+        )
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         # It would delete rows and not ask the services.
@@ -239,8 +242,9 @@ def each(
     request: HttpRequest, rows: Sequence[Any], action: str, work: Callable[[Any, Host], models.Model]
 ) -> None:
     """One change after the other; waits for the host only when there is a single one."""
-    for row in rows:
-        try:
-            change(request, row.host, action, partial(work, row), wait=len(rows) == 1)
-        except DomainError as error:
-            messages.error(request, error.message)
+    do_each(
+        request,
+        rows,
+        f"Recorded {action}",
+        lambda row: change(request, row.host, action, partial(work, row), wait=len(rows) == 1),
+    )

@@ -16,6 +16,7 @@ from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import find_container, find_network
 from apps.networks.services import lifecycle
 from apps.networks.services.endpoints import Wish
+from apps.panel.actions import confirmed
 from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, each, show_state
 from apps.panel.fields import Pairs, Words, host_choice, line
 
@@ -142,6 +143,7 @@ class ContainerAdmin(ServiceAdmin):
         _each(request, rows, "container.restart", lifecycle.restart_container)
 
     @admin.action(description="Remove", permissions=["operate"])
+    @confirmed("Remove these containers?")
     def remove_selected(self, request: HttpRequest, rows: QuerySet[Container]) -> None:
         _each(request, rows, "container.remove", lifecycle.remove_container)
 

@@ -1,6 +1,5 @@
 """Hosts: added with a join command, drained, renewed, revoked, removed."""
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -9,10 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.accounts.roles import Role, role_of
-from apps.common.errors import DomainError
 from apps.delivery import joining
 from apps.delivery.changes import Change
 from apps.hosts.models import Host
+from apps.panel.actions import confirmed, do_each
 from apps.panel.base import ServiceAdmin, ServiceForm, show_state
 from apps.panel.fields import line
 from workers.contract.joining import Token
@@ -116,41 +115,45 @@ class HostAdmin(ServiceAdmin):
 
     @admin.action(description="Drain: put nothing new on it", permissions=["operate"])
     def drain(self, request: HttpRequest, rows: QuerySet[Host]) -> None:
-        _each(request, rows, lambda host: joining.drain_host(ask(request, "host.drain"), host, drained=True))
+        do_each(
+            request,
+            rows,
+            "Drained",
+            lambda host: joining.drain_host(ask(request, "host.drain"), host, drained=True),
+        )
 
     @admin.action(description="Use again", permissions=["operate"])
     def undrain(self, request: HttpRequest, rows: QuerySet[Host]) -> None:
-        _each(
-            request, rows, lambda host: joining.drain_host(ask(request, "host.undrain"), host, drained=False)
+        do_each(
+            request,
+            rows,
+            "In use again",
+            lambda host: joining.drain_host(ask(request, "host.undrain"), host, drained=False),
         )
 
     @admin.action(description="Renew: a new join command", permissions=["administer"])
     def renew(self, request: HttpRequest, rows: QuerySet[Host]) -> None:
-        _each(
+        do_each(
             request,
             rows,
+            "Renewed",
             lambda host: tell_command(request, host, joining.renew_host(ask(request, "host.renew"), host)),
         )
 
     @admin.action(description="Revoke: end its key and login", permissions=["administer"])
+    @confirmed("Revoke these hosts? Their keys and broker logins end.")
     def revoke(self, request: HttpRequest, rows: QuerySet[Host]) -> None:
-        _each(request, rows, lambda host: joining.revoke_host(ask(request, "host.revoke"), host))
+        do_each(request, rows, "Revoked", lambda host: joining.revoke_host(ask(request, "host.revoke"), host))
 
     @admin.action(description="Remove by force: with all that is on it", permissions=["administer"])
+    @confirmed("Remove these hosts with all networks, containers and endpoints on them?")
     def remove_by_force(self, request: HttpRequest, rows: QuerySet[Host]) -> None:
-        _each(
+        do_each(
             request,
             rows,
+            "Removed",
             lambda host: joining.remove_host(ask(request, "host.remove", force=True), host, force=True),
         )
 
     def remove(self, request: HttpRequest, row: Host) -> None:
         joining.remove_host(ask(request, "host.remove"), row, force=False)
-
-
-def _each(request: HttpRequest, hosts: QuerySet[Host], act: Callable[[Host], None]) -> None:
-    for host in hosts:
-        try:
-            act(host)
-        except DomainError as error:
-            messages.error(request, error.message)

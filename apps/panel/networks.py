@@ -1,15 +1,13 @@
 """Networks, and what is attached to them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from unfold import widgets
 
-from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.networks.models import WIRED, Alias, Driver, Endpoint, Link, Network
@@ -18,6 +16,7 @@ from apps.networks.selectors import find_container, find_network, state_of, subn
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
+from apps.panel.actions import confirmed, do_each
 from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, change_on_all, show_state
 from apps.panel.fields import Pairs, Words, choice, host_choice, line
 
@@ -148,8 +147,9 @@ class NetworkAdmin(ServiceAdmin):
         return state_of(network)
 
     @admin.action(description="Remove", permissions=["operate"])
+    @confirmed("Remove these networks?")
     def remove_selected(self, request: HttpRequest, rows: QuerySet[Network]) -> None:
-        _each(request, rows, self.remove)
+        do_each(request, rows, "Removed", lambda row: self.remove(request, row))
 
     @admin.display(ordering="attached")
     def containers(self, network: Any) -> int:
@@ -249,7 +249,7 @@ class EndpointAdmin(ServiceAdmin):
 
     @admin.action(description="Disconnect", permissions=["operate"])
     def disconnect_selected(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
-        _each(request, rows, self.remove)
+        do_each(request, rows, "Disconnected", lambda row: self.remove(request, row))
 
     def remove(self, request: HttpRequest, row: Endpoint) -> None:
         """Disconnect; one whose removal is stuck already is forgotten."""
@@ -264,12 +264,3 @@ class EndpointAdmin(ServiceAdmin):
             return endpoint_services.disconnect_by_force(locked, network, row.pk) or network
 
         change(request, row.host, "endpoint.disconnect", work, detail=detail)
-
-
-def _each(request: HttpRequest, rows: QuerySet[Any], act: Callable[[HttpRequest, Any], None]) -> None:
-    """One after the other; what is refused is told, and the others are done."""
-    for row in rows:
-        try:
-            act(request, row)
-        except DomainError as error:
-            messages.error(request, error.message)

@@ -1,6 +1,7 @@
 """A real browser before the real product, which `make demo`'s own code has started with its scenario."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.isolation import enter_private_host, require_root
 from tests.product import Product
@@ -90,13 +91,25 @@ def sign_in(page: Page, name: str = "admin", password: str = PASSWORD) -> None:
     expect(page.get_by_test_id("liveness")).to_have_text("Live")
 
 
+def watch_errors(page: Page, errors: list[str]) -> None:
+    """Collect what goes wrong in the page: also what the router catches and shows in its place."""
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def hear(message: ConsoleMessage) -> None:
+        # Before the sign-in the server says 401, and sockets are cut on purpose.
+        if message.type == "error" and not re.search("Failed to load resource|WebSocket", message.text):
+            errors.append(message.text)
+
+    page.on("console", hear)
+
+
 @pytest.fixture
 def page(browser: Browser, product: Product) -> Iterator[Page]:
     """Somebody who may do everything, signed in; what the page logged as an error fails the test."""
     context = open_context(browser, product)
     page = context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    watch_errors(page, errors)
     sign_in(page)
     yield page
     context.close()

@@ -106,7 +106,6 @@ def test_a_matrix_turns_green_and_red_and_says_why(page: Page, product: Product)
     product.do("network create pair")
     product.do("network connect pair container1")
     product.do("network connect pair container7")
-    one, other = (container_id(product, name) for name in ("container1", "container7"))
     page.goto(f"/connectivity?network={id_of(product, 'pair')}")
     cell = page.locator("[data-pair='container1 container7']")
     expect(cell).to_have_attribute("data-reachable", "true")
@@ -126,7 +125,6 @@ def test_a_matrix_turns_green_and_red_and_says_why(page: Page, product: Product)
         "container1 and container7 are on no common network; networks are kept apart."
     )
     expect(why).to_contain_text("netadmin network connect")
-    assert one != other
     product.do("network disconnect pair container7")
     product.do("network rm pair")
 

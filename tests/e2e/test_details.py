@@ -40,6 +40,15 @@ def test_logs_are_followed(page: Page, product: Product) -> None:
     product.do("rm -f talker")
 
 
+def test_the_history_of_one_thing_is_a_click_away(page: Page, product: Product) -> None:
+    page.goto(f"/containers/{container_id(product, 'container6')}")
+    page.get_by_role("tab", name="About").click()
+    page.get_by_role("link", name="its changes").click()
+    rows = page.get_by_test_id("operations").locator("tbody tr")
+    expect(rows.first).to_contain_text("container6")
+    expect(rows.filter(has_not_text="container6")).to_have_count(0)
+
+
 def test_labels_are_changed_and_a_container_is_renamed(page: Page, product: Product) -> None:
     product.do("network create marked")
     page.goto(f"/networks/{id_of(product, 'marked')}")

@@ -59,6 +59,17 @@ def test_the_default_bridge_has_addresses_but_no_names(product: Product) -> None
     assert "no name service" in told["reason"]
 
 
+def test_an_alias_is_not_taken_for_the_beginning_of_an_id(product: Product) -> None:
+    (c,) = json.loads(product.do("inspect c"))
+    alias = c["Id"][:3]
+    product.do(f"network connect --alias {alias} lab d")
+    told = json.loads(product.do(f"check a {alias} --json"))
+    address = product.addresses_on("lab")["d"].partition("/")[0]
+    assert (told["target"], told["to"], told["reachable"]) == (None, alias, True)
+    assert told["address"]["target"] == address and told["name"]["step"] == "alias"
+    product.do("network disconnect lab d")
+
+
 def test_a_stopped_container_and_an_unknown_name_are_told(product: Product) -> None:
     product.do("run -d --net=lab --name=s")
     product.do("stop s")

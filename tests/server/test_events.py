@@ -22,13 +22,14 @@ pytestmark = [
 HOST = (b"host", b"localhost")
 
 
-async def connect(role: str | None) -> tuple[WebsocketCommunicator, bool]:
-    """A page of somebody with that role, and whether it was let in."""
+async def connect(role: str | None, holds: int = 0) -> tuple[WebsocketCommunicator, bool]:
+    """A page of somebody with that role, and whether it was let in; it `holds` so many messages, 0: any number."""
     headers = [HOST]
     if role is not None:
         _, text = await sync_to_async(lambda: issue(make_user(role), "page"))()
         headers.append((b"authorization", f"Bearer {text}".encode()))
     page = WebsocketCommunicator(application, "/ws/events/", headers=headers)
+    page._output_queue = asyncio.Queue(holds)
     connected, _ = await page.connect(timeout=5)
     return page, connected
 
@@ -56,7 +57,8 @@ async def test_whoever_is_signed_in_hears_what_changed_and_no_more_than_that(rol
 
 
 async def test_a_page_that_does_not_listen_holds_nobody_up() -> None:
-    slow, _ = await connect("admin")
+    # The second message waits in the server till the page takes the first: as a full socket makes it wait.
+    slow, _ = await connect("admin", holds=1)
     quick, _ = await connect("operator")
     began = time.monotonic()
     for number in range(500):
@@ -64,7 +66,11 @@ async def test_a_page_that_does_not_listen_holds_nobody_up() -> None:
     heard = [(await hear(quick))["id"] for _ in range(500)]
     assert heard == [str(number) for number in range(500)]
     assert time.monotonic() - began < 5
+    assert slow.output_queue.full()
     await quick.disconnect()
+    assert [(await hear(slow))["id"] for _ in range(500)] == heard, (
+        "it gets all of them when it listens again"
+    )
     await slow.disconnect()
 
 

@@ -12,15 +12,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.roles import may_change
 from apps.api.representations import Ref
 from apps.api.views.base import HOST, narrowing_host, storable
-from apps.common.errors import NotFound
+from apps.common.errors import Forbidden, Invalid, NotFound
 from apps.connectivity import measurement
 from apps.connectivity.measurement import Verdict, with_way
 from apps.containers.models import Container
 from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import find_container, find_network
 
+ID_SHOWN = 12
+"""Digits of an id that are usually shown."""
 COUNTERS = [f"{way}_{what}" for way in ("rx", "tx") for what in ("packets", "bytes", "errors", "dropped")]
 
 
@@ -162,6 +165,21 @@ def load(container: Container) -> Container:
     return with_way().get(pk=container.pk)
 
 
+def find_target(source: Container, to: str) -> Container | None:
+    """The container that is called so, first on the source's host; None: a name or address of something else.
+
+    An alias may look like the beginning of an id, so only a long one is taken for that.
+    """
+    for host in (source.host, None):
+        try:
+            found = find_container(to, host)
+        except (NotFound, Invalid):
+            continue
+        if found.name == to or (len(to) >= ID_SHOWN and found.pk.startswith(to)):
+            return load(found)
+    return None
+
+
 class CheckView(APIView):
     @extend_schema(
         parameters=[
@@ -176,10 +194,14 @@ class CheckView(APIView):
         given(request, "from", "to")
         host = narrowing_host(request)
         source, to = load(find_container(required(request, "from"), host)), required(request, "to")
-        try:
-            target = load(find_container(to))
-        except NotFound:
-            target = None
+        target = find_target(source, to)
+        if target is None and not may_change(request.user):
+            # It sends packets to wherever somebody likes, in the name of a container.
+            raise Forbidden(
+                "operators_only",
+                f"{to!r} is no container; only operators may try other names and addresses.",
+                "to",
+            )
         return Response(CheckOut(measurement.check(source, to, target)).data)
 
 

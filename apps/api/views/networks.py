@@ -141,7 +141,8 @@ class NetworkView(Resource[Network]):
             host = None if given["driver"] == Driver.OVERLAY else chosen_host(request, given["host"])
             with transaction.atomic():
                 # The very thing that creation does, for no rule may be known in two places; and then not.
-                subnets = show_network(ready_to_make(given)(host))["subnets"]
+                locked = host and Host.objects.select_for_update().get(pk=host.pk)
+                subnets = show_network(ready_to_make(given)(locked))["subnets"]
                 transaction.set_rollback(True)
         except DomainError as error:
             fault = {"code": error.code, "message": error.message, "field": given_as(error.field)}

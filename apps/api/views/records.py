@@ -110,7 +110,11 @@ class OperationView(mixins.ListModelMixin, Resource[Operation]):
     filterset_class = filters.Operations
     queryset = Operation.objects.select_related("host").annotate(
         before=Subquery(
-            Operation.objects.filter(subject_id=OuterRef("subject_id"), at__lt=OuterRef("at"))
+            # What failed did not become so. Numbers are ids of more than one kind of subject.
+            Operation.objects.filter(
+                subject=OuterRef("subject"), subject_id=OuterRef("subject_id"), at__lt=OuterRef("at")
+            )
+            .exclude(outcome=Operation.Outcome.FAILED)
             .order_by("-at")
             .values("after")[:1]
         )

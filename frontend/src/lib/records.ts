@@ -70,7 +70,7 @@ const SOON = 2000; // ms
 const LATER = 30_000;
 
 /** How far hosts are, and when they were heard, is not told with every beat: it is asked for now and then. */
-export const useHosts = () => useRows<Host>("host", (hosts) => (hosts?.some((each) => each.lag) ? SOON : LATER));
+export const useHosts = () => useRows<Host>("host", (hosts) => (hosts?.some((each) => each.lag && each.state === "online") ? SOON : LATER));
 export const useNetworks = () => useRows<Network>("network");
 export const useContainers = () => useRows<Container>("container");
 

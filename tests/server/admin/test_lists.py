@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.containers.models import Container
+from apps.delivery.models import Operation
 from apps.hosts.models import Host
 from apps.hosts.services import enrol
 from apps.networks.models import Endpoint, Network
@@ -34,7 +35,9 @@ def test_networks_are_removed_and_endpoints_disconnected_from_their_lists(
     make(operator, "c1", networks=[{"network": "used"}], start=True)
     chosen = list(Network.objects.filter(name__in=["used", "unused"]).values_list("pk", flat=True))
     told = browser.post(
-        page(Network, "changelist"), {"action": "remove_selected", "_selected_action": chosen}, follow=True
+        page(Network, "changelist"),
+        {"action": "remove_selected", "confirmed": "yes", "_selected_action": chosen},
+        follow=True,
     )
     assert "used" in " ".join(str(message) for message in told.context["messages"])
     assert not Network.objects.filter(name="unused").exists() and Network.objects.filter(name="used").exists()
@@ -68,3 +71,33 @@ def test_the_menu_leads_only_where_one_may_go() -> None:
     people = reverse("admin:auth_user_changelist")
     assert people in sign_in("admin").get("/admin/").content.decode()
     assert people not in sign_in("operator").get("/admin/").content.decode()
+
+
+def test_a_removal_is_asked_about_first_and_what_came_of_it_is_said(browser: Client, operator: Any) -> None:
+    post(operator, "networks/", 201, name="lab")
+    chosen = {"action": "remove_selected", "_selected_action": [Network.objects.get(name="lab").pk]}
+    asked = browser.post(page(Network, "changelist"), chosen)
+    assert "Remove these networks?" in asked.content.decode()
+    assert Network.objects.filter(name="lab", removing=False).exists()
+    told = browser.post(page(Network, "changelist"), {**chosen, "confirmed": "yes"}, follow=True)
+    assert [str(message) for message in told.context["messages"]] == ["Removed: lab."]
+
+
+def test_the_history_of_a_host_is_not_that_of_something_else_with_its_number(node1: Any) -> None:
+    for subject in ("pool", "host"):
+        Operation.objects.create(
+            actor_name="x",
+            action=f"{subject}.create",
+            subject=subject,
+            subject_id=node1.pk,
+            subject_name=subject,
+        )
+    shown = sign_in("read-only").get(page(Host, "history", node1.pk), follow=True)
+    assert {each.subject for each in shown.context["cl"].result_list} == {"host"}
+
+
+def test_hosts_are_only_revoked_when_that_is_confirmed() -> None:
+    host, _ = enrol("node7")
+    chosen = {"action": "revoke", "_selected_action": [host.pk]}
+    sign_in("admin").post(page(Host, "changelist"), chosen)
+    assert not Host.objects.get(pk=host.pk).revoked

@@ -149,7 +149,7 @@ def test_a_container_is_made_renamed_and_operated_on(browser: Client, node1: Any
     for action, state in (("stop", "exited"), ("start", "running"), ("restart", "running")):
         browser.post(page(Container, "changelist"), {"action": action, "_selected_action": [container.pk]})
         assert Container.objects.get().state == state
-    chosen = {"action": "remove_selected", "_selected_action": [container.pk]}
+    chosen = {"action": "remove_selected", "confirmed": "yes", "_selected_action": [container.pk]}
     response = browser.post(page(Container, "changelist"), chosen, follow=True)
     assert any("is running" in str(message) for message in response.context["messages"])
     browser.post(page(Container, "changelist"), {**chosen, "action": "stop"})
@@ -264,7 +264,7 @@ def test_a_host_is_renewed_and_removed_and_the_own_one_stays(monkeypatch: pytest
     client = sign_in("admin")
 
     def act(action: str, host: Host) -> str:
-        chosen = {"action": action, "_selected_action": [str(host.pk)]}
+        chosen = {"action": action, "confirmed": "yes", "_selected_action": [str(host.pk)]}
         return client.post(page(Host, "changelist"), chosen, follow=True).content.decode()
 
     assert "netadmin worker join http://testserver --token naj_" in act("renew", node2)

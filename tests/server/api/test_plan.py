@@ -65,8 +65,9 @@ def test_labels_are_all_of_a_network_that_can_be_changed(node1: Host, answering:
 
 def test_an_overlay_is_planned_too(node1: Host, answering: Any) -> None:
     operator = make_client("operator")
-    told = post(
-        operator, "networks/plan/", 200, name="far", driver="overlay", subnets=[{"subnet": "10.9.0.0/24"}]
-    )
-    assert [each["subnet"] for each in told["subnets"]] == ["10.9.0.0/24"] or told["refusal"]["code"]
+    wish = {"name": "far", "driver": "overlay", "subnets": [{"subnet": "10.9.0.0/24"}]}
+    assert post(operator, "networks/plan/", 200, **wish)["refusal"]["code"] == "no_advertise_address"
+    Host.objects.filter(pk=node1.pk).update(advertise="192.0.2.1", underlays={"192.0.2.1": 1500})
+    told = post(operator, "networks/plan/", 200, **wish)
+    assert ([each["subnet"] for each in told["subnets"]], told["refusal"]) == (["10.9.0.0/24"], None)
     assert not Network.objects.filter(name="far").exists()

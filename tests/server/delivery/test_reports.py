@@ -195,5 +195,10 @@ def test_open_pages_are_told_of_what_no_operation_tells(node1: Host, monkeypatch
     look = Look(at=1.0, took_ms=1.0, objects={}, drift=("It had changed.",))
     receive(node1, report(node1, sequence=2, look=look))
     assert told[1:] == [("host", str(node1.pk))]
-    receive(node1, report(node1, sequence=3))
-    assert len(told) == 2
+    facts = Facts(version="1", kernel="6")
+    receive(node1, report(node1, sequence=3, facts=facts))
+    receive(node1, report(node1, sequence=4, problems=("It has no room.",)))
+    assert told[2:] == [("host", str(node1.pk))] * 2
+    # A beat brings the same again, from each of many hosts.
+    receive(node1, report(node1, sequence=5, facts=facts, problems=("It has no room.",)))
+    assert len(told) == 4

@@ -1,4 +1,5 @@
-import { Card, Stack, TextInput } from "@mantine/core";
+import { Anchor, Card, Stack, TextInput } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { ActForm } from "@/components/act";
 import { Mono } from "@/components/copy";
@@ -40,6 +41,7 @@ function Shown({ container }: { container: Container }) {
         ["Namespace", <Mono key="namespace" text={`ip netns exec ${container.name} ip address`} what="command" />],
         ["Variables", Object.keys(container.env).join(", ") || "none"],
         ["Labels", Object.entries(container.labels).map(([key, value]) => `${key}=${value}`).join(", ") || "none"],
+        ["History", <Anchor key="history" component={Link} to={`/history?subject=${container.id}`} size="sm">its changes</Anchor>],
         ["Created", formatTime(container.created)],
         ["Started", container.started ? formatTime(container.started) : "never"],
         ["Ended", container.finished ? `${formatTime(container.finished)}${container.exit_code === null ? "" : `, exit status ${container.exit_code}`}` : ""],

@@ -1,8 +1,7 @@
 /** The frames of a stream from a host: the first byte says what a frame is, as `apps/api/streams.py` has it. */
-export const OUTPUT = 1;
-export const ERROR_OUTPUT = 2;
-export const EXIT = 3;
-export const REFUSAL = 4;
+const OUTPUT = 1;
+const ERROR_OUTPUT = 2;
+const EXIT = 3;
 const INPUT = 0;
 const SIZE = 2;
 

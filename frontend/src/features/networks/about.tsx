@@ -1,4 +1,5 @@
-import { Card, Stack, TagsInput } from "@mantine/core";
+import { Anchor, Card, Stack, TagsInput } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { ActForm } from "@/components/act";
 import { Mono } from "@/components/copy";
@@ -42,6 +43,7 @@ function Shown({ network }: { network: Network }) {
         ["IPv6", network.enable_ipv6 ? "yes" : "no"],
         ["Options", Object.entries(network.options).map(([key, value]) => `${key}=${value}`).join(", ") || "none"],
         ["Labels", Object.entries(network.labels).map(([key, value]) => `${key}=${value}`).join(", ") || "none"],
+        ["History", <Anchor key="history" component={Link} to={`/history?subject=${network.id}`} size="sm">its changes</Anchor>],
         ["Created", formatTime(network.created)],
       ]}
     />

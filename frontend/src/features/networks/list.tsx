@@ -9,7 +9,7 @@ import type { Network } from "@/lib/api";
 import { useContainers, useNetworks } from "@/lib/records";
 import { useMayChange } from "@/lib/session";
 
-export function useOf(network: Network): number {
+function shareOf(network: Network): number {
   const size = network.subnets.reduce((sum, subnet) => sum + subnet.used + subnet.free, 0);
   return size ? (100 * network.subnets.reduce((sum, subnet) => sum + subnet.used, 0)) / size : 0;
 }
@@ -36,9 +36,9 @@ function columnsWith(members: Map<string, number>): Column<Network>[] {
     { name: "Containers", value: (row) => members.get(row.id) ?? 0, width: "100px" },
     {
       name: "In use",
-      value: useOf,
+      value: shareOf,
       width: "110px",
-      cell: (row) => <Progress value={useOf(row)} color={useOf(row) > 80 ? "orange" : "blue"} aria-label={`${Math.round(useOf(row))} % of the addresses of ${row.name}`} />,
+      cell: (row) => <Progress value={shareOf(row)} color={shareOf(row) > 80 ? "orange" : "blue"} aria-label={`${Math.round(shareOf(row))} % of the addresses of ${row.name}`} />,
     },
     { name: "State", value: (row) => row.state, width: "120px", cell: (row) => <State state={row.state} message={row.error} /> },
   ];
