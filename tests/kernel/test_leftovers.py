@@ -80,3 +80,19 @@ def test_a_device_that_belongs_to_another_network_of_ours_is_refused(scene: Scen
     other = msgspec.structs.replace(made.bridge(2), device=made.bridge(1).device)
     with pytest.raises(KernelError, match="belongs to network 6e6574310000"):
         scene.kernel.create(other)
+
+
+def test_a_port_that_goes_by_itself_while_purged_is_no_failure(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its namespace was removed a moment ago: the kernel takes such ports away in its own time."""
+    net = scene.network(1)
+    scene.create(made.sandbox("web"))
+    scene.create(made.port("web", net, 2))
+    look = scene.kernel._look.links
+    before = look()
+    run("ip", "link", "del", next(link.name for link in before if link.group == PORT_GROUP))
+    looks = iter([before, before])
+    monkeypatch.setattr(scene.kernel._look, "links", lambda: next(looks, None) or look())
+    assert "device br-" in " ".join(scene.kernel.purge())
+    assert scene.kernel.observe() == {}

@@ -1,11 +1,14 @@
 """The one way to the kernel: look at what is there, and make one object what it should be."""
 
+import errno
 from collections.abc import Iterable
+from functools import partial
 from ipaddress import ip_interface
 
 from pyroute2 import IPRoute
 
 from workers.kernel import files
+from workers.kernel.addresses import tolerate
 from workers.kernel.bridges import Bridges
 from workers.kernel.dump import Look
 from workers.kernel.errors import KernelError, explained
@@ -210,7 +213,9 @@ class Kernel:
             for group in (LEAVING_GROUP, PORT_GROUP, TUNNEL_GROUP, BRIDGE_GROUP):
                 links = [link for link in self._look.links() if link.group == group]
                 if links:
-                    self._route.link("del", group=group)
+                    # The end of a namespace removed just now takes its port away in its own time: maybe
+                    # between our look and our word.
+                    tolerate(errno.ENODEV, partial(self._route.link, "del", group=group))
                 removed += [f"device {link.name}" for link in links]
         for found in observe(self._look, self._namespaces).values():
             self.remove(found)
