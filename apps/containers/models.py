@@ -33,9 +33,29 @@ class Container(models.Model):
     name = models.CharField(max_length=63)
     hostname = models.CharField(max_length=63)
     host_network = models.BooleanField(default=False, help_text="Shares the host's network namespace.")
+    image = models.CharField(
+        max_length=64, blank=True, help_text="Id of the image in its host's store; none: the host's own root."
+    )
+    image_name = models.CharField(max_length=255, blank=True, help_text="As it was asked for.")
+    entrypoint = models.JSONField(default=list, blank=True, help_text="Comes before the command.")
     command = models.JSONField(default=list, blank=True)
     env = models.JSONField(default=dict, blank=True)
     labels = models.JSONField(default=dict, blank=True)
+    terminal = models.BooleanField(default=False)
+    open_stdin = models.BooleanField(default=False)
+    working_dir = models.CharField(max_length=1000, blank=True)
+    user = models.CharField(max_length=64, blank=True)
+    dns = models.JSONField(default=list, blank=True, help_text="Servers that unknown names are asked of.")
+    dns_search = models.JSONField(default=list, blank=True)
+    dns_options = models.JSONField(default=list, blank=True)
+    extra_hosts = models.JSONField(default=list, blank=True, help_text="Each name:address.")
+    sysctls = models.JSONField(default=dict, blank=True)
+    auto_remove = models.BooleanField(default=False, help_text="It goes when its process ends.")
+    given = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What else a Docker client asked for, to be shown to such clients.",
+    )
     stop_timeout = models.FloatField(default=10.0, help_text="Seconds between SIGTERM and SIGKILL.")
     created = models.DateTimeField(auto_now_add=True)
 

@@ -3,9 +3,11 @@
 The caller holds the host's lock (`hosts.services.advance`) and passes the revision it allotted.
 """
 
+import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, TypedDict, Unpack
 
 from apps.common.errors import Conflict, Invalid
 from apps.containers.models import Container, new_id
@@ -15,8 +17,30 @@ from apps.hosts.models import Host
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}\Z")
 HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\Z")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+SYSCTL = re.compile(r"net(\.[a-zA-Z0-9_-]+){2,6}\Z")
+RESOLVER_WORD = re.compile(r"[a-zA-Z0-9_.:-]{1,253}\Z")
+USER = re.compile(r"[a-zA-Z0-9_.-]{1,31}(:[a-zA-Z0-9_.-]{1,31})?\Z")
 LIMIT = 32 * 1024
 """Characters in one argument or environment value; the kernel refuses more than 128 KiB at exec."""
+
+
+class Details(TypedDict, total=False):
+    """What a container may have besides; see `models.Container`."""
+
+    image: str
+    image_name: str
+    entrypoint: Sequence[str]
+    terminal: bool
+    open_stdin: bool
+    working_dir: str
+    user: str
+    dns: Sequence[str]
+    dns_search: Sequence[str]
+    dns_options: Sequence[str]
+    extra_hosts: Sequence[str]
+    sysctls: Mapping[str, str]
+    auto_remove: bool
+    given: Mapping[str, Any]
 
 
 def check_name(host: Host, name: str) -> None:
@@ -41,6 +65,7 @@ def create(
     env: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
     stop_timeout: float = 10.0,
+    **details: Unpack[Details],
 ) -> Container:
     """Record a container that does not run yet; without a name it gets one from its id."""
     identity = new_id()
@@ -49,7 +74,9 @@ def create(
     hostname = hostname or (host.name if host_network else identity[:12])
     if not HOSTNAME.match(hostname):
         raise Invalid("bad_hostname", f"{hostname!r} cannot be a host name.", "hostname")
-    for text in (*command, *(env or {}).values()):
+    _check_details(details, host_network=host_network)
+    entrypoint = details.get("entrypoint", ())
+    for text in (*entrypoint, *command, *(env or {}).values()):
         if "\0" in text or len(text) > LIMIT:
             raise Invalid(
                 "bad_command", "An argument or variable holds a NUL or is longer than 32 KiB.", "command"
@@ -70,7 +97,48 @@ def create(
         labels=dict(labels or {}),
         stop_timeout=stop_timeout,
         revision=host.revision,
+        **details,
     )
+
+
+def _check_details(details: Details, *, host_network: bool) -> None:
+    """Nothing of this may hold what would mean something else in a file or path on the host."""
+    if details.get("user") and not USER.match(details["user"]):
+        raise Invalid("bad_user", f"{details['user']!r} cannot be a user: write NAME or UID[:GROUP].", "user")
+    directory = details.get("working_dir", "")
+    if directory and (not directory.startswith("/") or not directory.isprintable()):
+        raise Invalid(
+            "bad_directory", f"The working directory {directory!r} is not an absolute path.", "working_dir"
+        )
+    for server in details.get("dns", ()):
+        _check_address(server, "dns")
+    _check_words((*details.get("dns_search", ()), *details.get("dns_options", ())))
+    for line in details.get("extra_hosts", ()):
+        name, _, address = line.partition(":")
+        _check_words([name])
+        _check_address(address, "extra_hosts")
+    for name, value in details.get("sysctls", {}).items():
+        if host_network:
+            raise Invalid(
+                "bad_sysctl", "A container of the host network cannot set the host's sysctls.", "sysctls"
+            )
+        if not SYSCTL.match(name) or not value.isprintable():
+            raise Invalid(
+                "bad_sysctl", f"The sysctl {name!r} is not one of a network namespace (net.…).", "sysctls"
+            )
+
+
+def _check_words(words: Iterable[str]) -> None:
+    for word in words:
+        if not RESOLVER_WORD.match(word):
+            raise Invalid("bad_word", f"{word!r} cannot stand in /etc/hosts or /etc/resolv.conf.", "dns")
+
+
+def _check_address(text: str, field: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise Invalid("bad_address", f"{text!r} is not an IP address.", field) from None
 
 
 def refuse_removing(container: Container) -> None:

@@ -142,9 +142,21 @@ def _container_row(container: Container) -> state.Row:
             running=container.running,
             host_network=container.host_network,
             incarnation=container.incarnation,
-            command=tuple(container.command),
+            command=(*container.entrypoint, *container.command),
             env=container.env,
             stop_timeout=container.stop_timeout,
+            image=container.image,
+            terminal=container.terminal,
+            open_stdin=container.open_stdin,
+            working_dir=container.working_dir,
+            user=container.user,
+            resolver=state.Resolver(
+                servers=tuple(container.dns),
+                search=tuple(container.dns_search),
+                options=tuple(container.dns_options),
+            ),
+            extra_hosts=tuple(container.extra_hosts),
+            sysctls=container.sysctls,
         )
     return state.Row(kind="container", id=container.pk, revision=container.revision, spec=spec)
 

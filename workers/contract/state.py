@@ -52,6 +52,15 @@ class Network(Struct, frozen=True, kw_only=True, tag_field="kind", tag="network"
     """All of them, also those that segments have."""
 
 
+class Resolver(Struct, frozen=True, kw_only=True):
+    """What a person wants in the resolv.conf of a container; what is empty is the host's."""
+
+    servers: tuple[str, ...] = ()
+    """Asked for unknown names: by our name service where there is one, else by the container itself."""
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
 class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="container"):
     id: str
     name: str
@@ -67,6 +76,20 @@ class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="contai
     env: dict[str, str] = {}
     stop_timeout: float = 10.0
     """Seconds between SIGTERM and SIGKILL."""
+    image: str = ""
+    """Id of the image, of this host's own store, whose root file system the process has; empty: the host's own root."""
+    terminal: bool = False
+    """The process has a terminal; only with an image."""
+    open_stdin: bool = False
+    """Its standard input stays open, for whoever attaches; only with an image."""
+    working_dir: str = ""
+    user: str = ""
+    """`name` or `uid`, and `:group` behind it; only with an image. Empty: root."""
+    resolver: Resolver = Resolver()
+    extra_hosts: tuple[str, ...] = ()
+    """More lines of /etc/hosts, each `name:address`."""
+    sysctls: dict[str, str] = {}
+    """Of its network namespace, such as net.ipv4.ip_forward; a container of the host network has none."""
 
 
 class Link(Struct, frozen=True, kw_only=True):

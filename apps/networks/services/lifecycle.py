@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Unpack
 
 from apps.common.errors import Conflict, Invalid
 from apps.containers import services as containers
@@ -23,6 +24,7 @@ def create_container(
     env: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
     stop_timeout: float = 10.0,
+    **details: Unpack[containers.Details],
 ) -> Container:
     """Record a container on its networks, in the order given; without one it is on none of them."""
     refuse_drained(host)
@@ -38,6 +40,7 @@ def create_container(
         env=env,
         labels=labels,
         stop_timeout=stop_timeout,
+        **details,
     )
     attached: list[Endpoint] = []
     for network, wish in attachments:
