@@ -1,6 +1,5 @@
 """Django settings; everything that a person may set comes from `netadmin.environment`."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,17 +73,19 @@ def _database() -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ENVIRONMENT.state_dir / "netadmin.sqlite3",
+            # Each thread and worker keeps its own.
+            "CONN_MAX_AGE": None,
             # Without IMMEDIATE a transaction that reads and then writes fails under load instead of waiting.
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000;",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;",
             },
         }
     return {
         "ENGINE": "django.db.backends.postgresql",
         **parts,
-        # Under ASGI each request has a thread of its own: only a pool keeps connections.
+        # A request that waits for its host keeps its thread, and must not keep a connection.
         "OPTIONS": {"pool": {"min_size": 1, "max_size": 16}},
     }
 
@@ -157,9 +158,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
-
-# WhiteNoise hands out small files in one piece; that it does so without awaiting is no news to an operator.
-warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 
 def _menu(title: str, **entries: str) -> dict[str, Any]:
