@@ -170,7 +170,7 @@ def _menu(title: str, **entries: str) -> dict[str, Any]:
 
 
 def _may_see(model: str) -> Callable[[Any], bool]:
-    return lambda request: model != "auth_user" or request.user.is_superuser
+    return lambda request: not model.startswith(("auth_", "accounts_")) or request.user.is_superuser
 
 
 UNFOLD = {
@@ -188,7 +188,13 @@ UNFOLD = {
             _menu("Machines", hosts_host="Hosts"),
             _menu("Addresses", ipam_pool="Pools", ipam_subnet="Subnets", ipam_address="Addresses"),
             _menu("History", delivery_operation="Changes"),
-            _menu("Accounts", auth_user="People", accounts_apitoken="Tokens"),
+            _menu(
+                "Accounts",
+                auth_user="People",
+                auth_group="Teams",
+                accounts_grant="Grants",
+                accounts_apitoken="Tokens",
+            ),
         ]
     },
 }

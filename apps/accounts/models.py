@@ -1,10 +1,11 @@
-"""API tokens: how programs and far command lines sign in."""
+"""API tokens, with which programs and far command lines sign in, and what teams are granted."""
 
 import hashlib
 import hmac
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import models
 
 
@@ -31,6 +32,48 @@ class ApiToken(models.Model):
 
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now
+
+
+class Grant(models.Model):
+    """What the members of a team may change although they are no operators: one network, or all that bears a label.
+
+    What follows from it is decided in `apps/delivery/rights.py`.
+    """
+
+    team = models.ForeignKey(
+        Group, on_delete=models.CASCADE, related_name="grants", help_text="A group of people."
+    )
+    network = models.CharField(max_length=64, blank=True, help_text="Id of a network; or else a label.")
+    label = models.CharField(max_length=255, blank=True, help_text="Key of a label.")
+    value = models.CharField(max_length=255, null=True, blank=True, help_text="Of the label; null: any.")
+    commands = models.BooleanField(
+        default=False, help_text="Members may also run commands, which are root on their host."
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["team__name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(network="") ^ models.Q(label=""), name="grant_of_a_network_or_a_label"
+            ),
+            models.UniqueConstraint(fields=["team", "network", "label", "value"], name="grant_once"),
+            # To a database two nulls differ.
+            models.UniqueConstraint(
+                fields=["team", "network", "label"],
+                condition=models.Q(value=None),
+                name="grant_of_any_value_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} for {self.team}"
+
+    @property
+    def scope(self) -> str:
+        if self.network:
+            return f"network {self.network[:12]}"
+        return f"label {self.label}" if self.value is None else f"label {self.label}={self.value}"
 
 
 def hash_secret(salt: str, secret: str) -> str:

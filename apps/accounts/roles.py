@@ -1,8 +1,13 @@
-"""What a person may do: administrators everything, operators change networks, everybody else looks."""
+"""What a person may do: administrators everything, operators change networks, everybody else looks.
+
+What a team may change beyond that is a matter of its grants.
+"""
 
 from enum import StrEnum
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+
+from apps.accounts.models import Grant
 
 OPERATORS = "operators"
 """The group whose members are operators."""
@@ -33,6 +38,14 @@ def account(user: AbstractBaseUser | AnonymousUser | None) -> User:
 
 def may_change(user: AbstractBaseUser | AnonymousUser | None) -> bool:
     return role_of(user) in (Role.ADMIN, Role.OPERATOR)
+
+
+def may_change_something(user: AbstractBaseUser | AnonymousUser | None) -> bool:
+    """Whether it is worth asking `apps/delivery/rights.py`: everybody else may change nothing at all."""
+    role = role_of(user)
+    if role is Role.READER:
+        return Grant.objects.filter(team__user=account(user)).exists()
+    return role is not None
 
 
 def local_administrator() -> User | None:

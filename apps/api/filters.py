@@ -10,6 +10,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from apps.accounts.models import Grant
 from apps.api.texts import check_text
 from apps.containers.models import Container
 from apps.delivery.models import Operation
@@ -207,3 +208,13 @@ class Operations(filters.FilterSet):
 
 class Tokens(filters.FilterSet):
     name = filters.CharFilter()
+
+
+class Grants(filters.FilterSet):
+    team = filters.CharFilter(field_name="team__name")
+    label = filters.CharFilter()
+    network = filters.CharFilter(label="id")
+
+    class Meta:
+        model = Grant
+        fields: list[str] = []

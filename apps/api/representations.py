@@ -7,8 +7,6 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.accounts.models import ApiToken
-from apps.accounts.roles import Role
 from apps.containers.models import Container
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
@@ -282,29 +280,6 @@ class PoolOut(serializers.ModelSerializer[Pool]):
     class Meta:
         model = Pool
         fields = ["id", "name", "space", "base", "size", "position"]
-
-
-class TokenOut(serializers.ModelSerializer[ApiToken]):
-    class Meta:
-        model = ApiToken
-        fields = ["id", "name", "key", "created", "expires", "last_used"]
-
-
-class NewToken(TokenOut):
-    """With the text that is shown this once."""
-
-    token = serializers.SerializerMethodField()
-
-    class Meta(TokenOut.Meta):
-        fields = [*TokenOut.Meta.fields, "token"]
-
-    def get_token(self, token: ApiToken) -> str:
-        return str(self.context["text"])
-
-
-class Me(serializers.Serializer[Any]):
-    name = serializers.CharField()
-    role = serializers.ChoiceField(choices=[role.value for role in Role])
 
 
 class Accepted(serializers.Serializer[Any]):

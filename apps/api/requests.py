@@ -163,6 +163,16 @@ class TokenCreate(Strict):
     expires = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
+class GrantCreate(Strict):
+    team = serializers.CharField(max_length=150)
+    network = optional_text()
+    label = optional_text()  # type: ignore[assignment]  # Of what is asked for, not the serializer's own.
+    value = serializers.CharField(
+        max_length=255, required=False, allow_null=True, allow_blank=True, default=None
+    )
+    commands = serializers.BooleanField(required=False, default=False)
+
+
 class HostCreate(Strict):
     name = serializers.CharField(max_length=63)
     advertise = optional_text()

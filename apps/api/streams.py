@@ -19,7 +19,7 @@ from django.conf import settings
 from redis import asyncio as aredis
 from rest_framework.exceptions import ValidationError
 
-from apps.accounts.roles import may_change, role_of
+from apps.accounts.roles import may_change_something, role_of
 from apps.api.texts import check_text
 from apps.api.views.containers import exec_arguments, read_tail
 from apps.common.errors import DomainError, Invalid
@@ -59,7 +59,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
             await self.refuse("The server's Redis cannot be reached; try again.")
 
     def allowed(self) -> bool:
-        """Whether who is signed in may do this."""
+        """Whether who is signed in may do this to any container; to which, is asked when it is found."""
         return role_of(self.scope.get("user")) is not None
 
     def find(self) -> Container:
@@ -125,7 +125,7 @@ class ExecConsumer(StreamConsumer):
     """A command in a running container, with a terminal or without."""
 
     def allowed(self) -> bool:
-        return may_change(self.scope.get("user"))
+        return may_change_something(self.scope.get("user"))
 
     async def open(self) -> None:
         await self.bridge("exec", await database_sync_to_async(self.prepare)())

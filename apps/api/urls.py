@@ -10,6 +10,7 @@ from apps.api.views.containers import ContainerView
 from apps.api.views.hosts import HostView, JoinView
 from apps.api.views.networks import NetworkView
 from apps.api.views.records import EndpointView, OperationView, PoolView, SubnetView
+from apps.api.views.rights import GrantView, RightsView
 from apps.api.views.summary import SummaryView
 
 router = SimpleRouter()
@@ -21,6 +22,7 @@ router.register("endpoints", EndpointView, basename="endpoint")
 router.register("subnets", SubnetView, basename="subnet")
 router.register("pools", PoolView, basename="pool")
 router.register("operations", OperationView, basename="operation")
+router.register("grants", GrantView, basename="grant")
 router.register("tokens", TokenView, basename="token")
 
 urlpatterns = [
@@ -33,6 +35,7 @@ urlpatterns = [
     re_path("^statistics/?$", StatisticsView.as_view(), name="statistics"),
     re_path("^join/?$", JoinView.as_view(), name="join"),
     re_path("^me/?$", MeView.as_view(), name="me"),
+    re_path("^rights/?$", RightsView.as_view(), name="rights"),
     re_path("^session/?$", SessionView.as_view(), name="session"),
     re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path("^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from apps.containers.models import Container
 from apps.delivery import answers
 from apps.delivery.models import Operation
+from apps.delivery.rights import demand
 from apps.delivery.sender import send_changes
 from apps.delivery.snapshots import describe
 from apps.events.door import announce
@@ -52,13 +53,15 @@ def carry_out(
 ) -> tuple[models.Model, Operation]:
     """Do `work` under the host's lock, deliver it, and wait until the host has applied it.
 
-    `work` gets the locked host and returns the subject of the change; a `DomainError` in it changes nothing.
+    `work` gets the locked host and returns the subject of the change; a `DomainError` in it changes nothing, and
+    neither does a change to which the actor has no right.
     The operation is still pending when the host did not answer in time, or when `wait` is False. `grace`: seconds
     that the work itself may take on the host, such as a process to end.
     """
     with transaction.atomic():
         locked = advance(host.pk)
         subject = work(locked)
+        demand(change.actor, change.action, subject)
         operation = Operation.objects.create(
             **_describe(change, subject),
             host=locked,
@@ -81,6 +84,7 @@ def carry_out_on_all(
     """
     with transaction.atomic():
         subject, hosts = work()
+        demand(change.actor, change.action, subject)
         outcome = Operation.Outcome.PENDING if hosts else Operation.Outcome.DONE
         operation = Operation.objects.create(
             **_describe(change, subject), outcome=outcome, finished=None if hosts else datetime.now(UTC)
@@ -129,7 +133,11 @@ def _give_back_connection() -> None:
 
 
 def record(change: Change, subject: models.Model, host: Host | None) -> Operation:
-    """Keep in the history what is done already, and needs nothing of the host's state."""
+    """Keep in the history what needs nothing of the host's state: done in this transaction, or begun after this.
+
+    Forbidden, like all changes, when the actor has no right to it.
+    """
+    demand(change.actor, change.action, subject)
     operation = Operation.objects.create(
         **_describe(change, subject),
         host=host,

@@ -33,8 +33,9 @@ def word_command(token: Token, asked_at: str) -> str:
 
 def drain_host(change: Change, host: Host, *, drained: bool) -> None:
     """Put nothing new on the host, or use it again."""
-    Host.objects.filter(pk=host.pk).update(drained=drained)
-    record(change, host, host)
+    with transaction.atomic():
+        Host.objects.filter(pk=host.pk).update(drained=drained)
+        record(change, host, host)
 
 
 def add_host(change: Change, name: str, advertise: str | None) -> tuple[Host, Token]:

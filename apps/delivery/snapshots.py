@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models
 
+from apps.accounts.models import Grant
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.ipam.models import Pool
@@ -14,6 +15,7 @@ FIELDS: dict[type[models.Model], tuple[str, ...]] = {
     Container: ("name", "hostname", "wanted", "command", "labels", "stop_timeout"),
     Endpoint: ("interface", "ipv4", "ipv6", "mac", "priority"),
     Host: ("name", "advertise", "drained", "revoked"),
+    Grant: ("network", "label", "value", "commands"),
     Pool: ("name", "space", "base", "size", "position"),
 }
 

@@ -1,20 +1,25 @@
-"""People, their groups and their tokens; for administrators."""
+"""People, their teams and tokens, and what teams are granted; for administrators."""
 
-from typing import Any
+from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models
 from django.http import HttpRequest
+from unfold import widgets
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from apps.accounts.models import ApiToken
-from apps.accounts.roles import Role, role_of
+from apps.accounts.models import ApiToken, Grant
+from apps.accounts.roles import OPERATORS, Role, role_of
 from apps.accounts.tokens import issue
+from apps.delivery import grants
+from apps.delivery.changes import Change
+from apps.networks.models import Network
 from apps.panel.base import BaseAdmin, ServiceAdmin, ServiceForm
-from apps.panel.fields import line
+from apps.panel.fields import choice, line
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -62,6 +67,61 @@ class TokenForm(ServiceForm):
         token, text = issue(given["user"], given["name"], expires=given["expires"])
         messages.warning(self.request, f"The token is {text} – it is shown this once.")
         return token
+
+
+class GrantForm(ServiceForm):
+    team = choice(Group.objects.exclude(name=OPERATORS))
+    network = choice(Network.objects.filter(removing=False).select_related("host"), required=False)
+    label = line("Instead of a network: whatever bears this label.", required=False)
+    any_value = forms.BooleanField(
+        required=False, widget=widgets.UnfoldBooleanSwitchWidget, help_text="The label with any value."
+    )
+    value = line("Of the label.", required=False)
+    commands = forms.BooleanField(
+        required=False,
+        widget=widgets.UnfoldBooleanSwitchWidget,
+        help_text="Members may also run commands, which are root on their host.",
+    )
+
+    class Meta:
+        model = Grant
+        fields: list[str] = []
+
+    def perform(self, given: dict[str, Any]) -> models.Model:
+        network, label = given["network"], given["label"] or None
+        value = None if given["any_value"] or not label else given["value"]
+        detail = {
+            "team": given["team"].name,
+            "network": network and network.pk,
+            "label": label,
+            "value": value,
+        }
+        detail["commands"] = given["commands"]
+        asked = Change(actor=cast(User, self.request.user), action="grant.add", detail=detail)
+        return grants.add(
+            asked,
+            team=given["team"].name,
+            network=network,
+            label=label,
+            value=value,
+            commands=given["commands"],
+        )
+
+
+@admin.register(Grant)
+class GrantAdmin(_Administrators, ServiceAdmin):
+    list_display = ["team", "network", "label", "value", "commands", "created"]
+    list_select_related = ["team"]
+    list_filter = ["team"]
+    search_fields = ["team__name", "label", "network"]
+    add_form = GrantForm
+    shown = ["team", "network", "label", "value", "commands", "created"]
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def remove(self, request: HttpRequest, row: Grant) -> None:
+        grants.remove(Change(actor=cast(User, request.user), action="grant.remove"), row)
 
 
 @admin.register(ApiToken)

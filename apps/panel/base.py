@@ -19,11 +19,12 @@ from unfold.admin import ModelAdmin as LookAdmin
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from apps.accounts.roles import may_change, role_of
+from apps.accounts.roles import may_change_something, role_of
 from apps.common.errors import Conflict, DomainError
 from apps.common.fields import given_as
 from apps.delivery.changes import Change, carry_out, carry_out_on_all
 from apps.delivery.models import Operation
+from apps.delivery.rights import may
 from apps.hosts.models import Host
 from apps.panel.actions import do_each
 
@@ -41,7 +42,10 @@ class _Untied(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class BaseAdmin(LookAdmin, _Untied):  # type: ignore[misc]
-    """Roles decide here as in REST."""
+    """Roles and grants decide here as in REST: a page offers what the change itself would not refuse."""
+
+    removal = ""
+    """The action that takes a row away; empty: the model's name and `.remove`."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return role_of(request.user) is not None
@@ -50,17 +54,21 @@ class BaseAdmin(LookAdmin, _Untied):  # type: ignore[misc]
         return role_of(request.user) is not None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return may_change(request.user)
+        return may_change_something(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return may_change(request.user)
+        return self.is_entitled(request, self.removal or f"{self.opts.model_name}.remove", obj)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """For actions."""
-        return may_change(request.user)
+        return may_change_something(request.user)
+
+    def is_entitled(self, request: HttpRequest, action: str, obj: models.Model | None) -> bool:
+        """To do this to the row; None: to any."""
+        return may_change_something(request.user) if obj is None else may(request.user, action, obj)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

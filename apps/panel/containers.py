@@ -121,7 +121,7 @@ class ContainerAdmin(ServiceAdmin):
     actions = ["start", "stop", "restart", "remove_selected"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_operate_permission(request)
+        return self.is_entitled(request, "container.rename", obj)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [] if obj is None else self.inlines

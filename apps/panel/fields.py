@@ -20,8 +20,8 @@ def line(help_text: str = "", **kwargs: Any) -> forms.CharField:
     )
 
 
-def choice(rows: QuerySet[Any]) -> "Located":
-    return Located(queryset=rows, widget=widgets.UnfoldAdminSelectWidget)
+def choice(rows: QuerySet[Any], **kwargs: Any) -> "Located":
+    return Located(queryset=rows, widget=widgets.UnfoldAdminSelectWidget, **kwargs)
 
 
 def host_choice() -> "Located":

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.accounts.roles import Role, role_of
+from apps.accounts.roles import Role, may_change, role_of
 from apps.delivery import joining
 from apps.delivery.changes import Change
 from apps.hosts.models import Host
@@ -108,6 +108,9 @@ class HostAdmin(ServiceAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return role_of(request.user) is Role.ADMIN
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return may_change(request.user)
 
     def has_administer_permission(self, request: HttpRequest) -> bool:
         """For actions."""

@@ -223,6 +223,7 @@ class EndpointAdmin(ServiceAdmin):
     list_select_related = ["container", "network", "host"]
     add_form = EndpointForm
     actions = ["disconnect_selected"]
+    removal = "endpoint.disconnect"
     shown = [
         "id",
         "container",

@@ -34,6 +34,7 @@ for _command in (
     access.login,
     access.logout,
     access.token,
+    access.grant,
     access.version,
 ):
     cli.add_command(_command)

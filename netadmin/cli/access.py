@@ -1,4 +1,4 @@
-"""netadmin login, logout, token, version."""
+"""netadmin login, logout, token, grant, version."""
 
 from urllib.parse import urlsplit
 
@@ -77,6 +77,63 @@ def rm(session: Session, ids: tuple[str, ...]) -> None:
 
     def remove(identity: str) -> None:
         session.client.delete("tokens", identity)
+        click.echo(identity)
+
+    for_each(ids, remove)
+
+
+@click.group()
+def grant() -> None:
+    """Let teams change some networks and containers; show that, and take it back."""
+
+
+@grant.command(name="add")
+@click.argument("team")
+@click.option("--network", metavar="NETWORK", help="This network, and containers that are on it alone.")
+@click.option("--label", metavar="KEY[=VALUE]", help="Networks and containers that bear this label.")
+@click.option("--commands", is_flag=True, help="Members may run commands too, which are root on their host.")
+@with_session
+def add_grant(session: Session, team: str, network: str | None, label: str | None, commands: bool) -> None:
+    """Let the members of a team change a network, or what bears a label."""
+    key, equals, value = (label or "").partition("=")
+    body = {"team": team, "network": network, "label": key or None, "value": value if equals else None}
+    answer = session.client.post("grants", body={**body, "commands": commands})
+    click.echo(str(answer.body["id"]))
+
+
+@grant.command(name="ls")
+@click.option("--json", "as_json", is_flag=True, help="All that is known, as a JSON array.")
+@with_session
+def list_grants(session: Session, as_json: bool) -> None:
+    """List what teams may change."""
+    found = session.client.list_all("grants")
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("ID", "TEAM", "NETWORK", "LABEL", "COMMANDS", "MEMBERS"),
+        [
+            (
+                str(one["id"]),
+                one["team"],
+                (one["network_name"] or "gone") if one["network"] else "",
+                one["label"] if one["value"] is None else f"{one['label']}={one['value']}",
+                "yes" if one["commands"] else "no",
+                ", ".join(one["members"]),
+            )
+            for one in found
+        ],
+    )
+
+
+@grant.command(name="rm")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@with_session
+def remove_grants(session: Session, ids: tuple[str, ...]) -> None:
+    """Take grants back; what was made with them stays."""
+
+    def remove(identity: str) -> None:
+        session.client.delete("grants", identity)
         click.echo(identity)
 
     for_each(ids, remove)

@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.e2e.conftest import manage, open_context, sign_in
+from tests.e2e.conftest import open_context, sign_in
 from tests.product import Product
 
 
@@ -278,36 +278,3 @@ def test_what_stands_in_the_way_of_a_removal_is_named(page: Page, product: Produ
     dialog.get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_role("heading", name="Networks")).to_be_visible()
     expect(page.get_by_role("link", name="idle")).to_have_count(0)
-
-
-def test_who_may_only_read_sees_all_and_is_offered_no_change(browser: Browser, product: Product) -> None:
-    manage(
-        product,
-        "shell",
-        "-c",
-        "from django.contrib.auth.models import User; User.objects.create_user('rita', password='reads only')",
-    )
-    context = open_context(browser, product)
-    page = context.new_page()
-    sign_in(page, "rita", "reads only")
-    places = [
-        "/networks",
-        f"/networks/{id_of(product, 'isolated_nw')}",
-        "/containers",
-        "/hosts",
-        "/hosts/node1",
-        "/map",
-    ]
-    places.append(f"/containers/{container_id(product, 'container2')}")
-    for place in places:
-        page.goto(place)
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        offered = page.get_by_role(
-            "button",
-            name=re.compile("^(Create|Run|Connect|Disconnect|Remove|Stop|Start|Restart|Add|Drain|Revoke)\\b"),
-        )
-        assert offered.all_inner_texts() == [], place
-    expect(page.get_by_role("tab", name="Terminal")).to_have_count(0)
-    page.goto("/connectivity?network=" + id_of(product, "isolated_nw"))
-    expect(page.locator("[data-pair='container2 container3']")).to_have_attribute("data-reachable", "true")
-    context.close()

@@ -59,7 +59,7 @@ def test_without_a_build_the_page_leads_to_admin_and_api(
 def test_a_browser_signs_in_and_out(client: Client) -> None:
     client.get("/")
     assert client.get("/api/v1/me/").status_code == 401
-    assert sign_in(client) == (200, {"name": "eva", "role": "read-only"})
+    assert sign_in(client) == (200, {"name": "eva", "role": "read-only", "granted": False})
     assert client.get("/api/v1/me/").json()["name"] == "eva"
     token = client.cookies["csrftoken"].value
     assert client.delete("/api/v1/session/").status_code == 403

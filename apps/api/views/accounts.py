@@ -1,6 +1,9 @@
 """/session/, /tokens/ and /me/"""
 
+from typing import Any
+
 from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
@@ -11,10 +14,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import ApiToken
-from apps.accounts.roles import account, role_of
+from apps.accounts.permissions import SignedIn
+from apps.accounts.roles import account, may_change_something, role_of
 from apps.accounts.tokens import issue
 from apps.api import filters, requests
-from apps.api.representations import Me, NewToken, TokenOut
+from apps.api.people import Me, NewToken, TokenOut
 from apps.api.views.base import Resource, read
 from apps.common.errors import NotFound, Unauthorised
 
@@ -26,6 +30,7 @@ class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
     filterset_class = filters.Tokens
     lookup_value_regex = "[0-9]{1,18}"
     queryset = ApiToken.objects.none()
+    permission_classes = [SignedIn]
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.filter(user=account(self.request.user))
@@ -48,13 +53,21 @@ class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
         return Response(status=204)
 
 
+def show_person(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
+    return {
+        "name": account(user).get_username(),
+        "role": role_of(user),
+        "granted": may_change_something(user),
+    }
+
+
 class MeView(APIView):
     """Who one is here."""
 
     @extend_schema(responses=Me)
     def get(self, request: Request) -> Response:
         """Name and role of the caller."""
-        return Response({"name": account(request.user).get_username(), "role": role_of(request.user)})
+        return Response(show_person(request.user))
 
 
 class SessionView(APIView):
@@ -72,7 +85,7 @@ class SessionView(APIView):
         if user is None:
             raise Unauthorised("bad_password", "Name and password do not fit; try again.", "password")
         login(request._request, user)
-        return Response({"name": user.get_username(), "role": role_of(user)})
+        return Response(show_person(user))
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers, viewsets
@@ -63,3 +64,26 @@ def refuse_host(request: Request, name: str | None) -> None:
     """For what spans hosts: nobody may believe that it is on one."""
     if name or request.query_params.get("host"):
         raise Invalid("spans_hosts", "An overlay network spans hosts; create it without naming one.", "host")
+
+
+def given(request: Request, *known: str) -> MultiValueDict[str, str]:
+    """The parameters; a misspelt one must not pass in silence."""
+    for name, values in request.query_params.lists():
+        if name not in (*known, "host", "format"):
+            raise ValidationError(
+                {name[:100]: [f"There is no such parameter; there are: {', '.join(known)}."]}
+            )
+        for value in values:
+            storable(name, value)
+    return request.query_params
+
+
+def required(request: Request, name: str) -> str:
+    text = request.query_params.get(name, "")
+    if not text:
+        raise ValidationError({name: ["Say which."]})
+    return str(text)
+
+
+def parameter(name: str, text: str, *, many: bool = False, optional: bool = False) -> OpenApiParameter:
+    return OpenApiParameter(name, OpenApiTypes.STR, description=text, required=not optional, many=many)

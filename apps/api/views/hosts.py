@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView
 
-from apps.accounts.permissions import AdministratorChanges, RolePermission
+from apps.accounts.permissions import AdministratorChanges, OperatorChanges
 from apps.accounts.roles import account
 from apps.api import filters, requests
 from apps.api.representations import HostOut, Invited, Sealed
@@ -38,7 +38,7 @@ class HostView(mixins.ListModelMixin, Resource[Host]):
 
     def get_permissions(self) -> list[Any]:
         """An operator may only take a host out of use for a while."""
-        return [RolePermission() if self.action in ("drain", "undrain") else AdministratorChanges()]
+        return [OperatorChanges() if self.action in ("drain", "undrain") else AdministratorChanges()]
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One host."""

@@ -21,6 +21,7 @@ from apps.common.errors import DomainError, NotFound
 from apps.common.fields import given_as
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
+from apps.delivery.rights import demand
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.rules import ask_subnet, read_link
@@ -162,8 +163,10 @@ class NetworkView(Resource[Network]):
         network = (
             Network.objects.select_for_update(of=("self",)).select_related("host").get(pk=self.found().pk)
         )
-        network_services.relabel_network(network, given["labels"])
         asked = Change(actor=account(request.user), action="network.relabel", detail=given)
+        # By the labels that it has; the new ones are judged when the change is recorded.
+        demand(asked.actor, asked.action, network)
+        network_services.relabel_network(network, given["labels"])
         record(asked, network, network.host)
         return Response(show_network(network))
 

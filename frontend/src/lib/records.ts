@@ -39,9 +39,10 @@ const collections: Record<string, Collection> = {
 /** Queries, by the first word of their key, that a change of a kind may have made stale. */
 const touched: Record<string, string[]> = {
   host: ["summary", "host"],
-  network: ["summary", "subnets", "inspect", "plan"],
-  container: ["summary", "names", "inspect"],
-  endpoint: ["summary", "subnets", "names", "inspect"],
+  network: ["summary", "subnets", "inspect", "plan", "rights"],
+  container: ["summary", "names", "inspect", "rights"],
+  endpoint: ["summary", "subnets", "names", "inspect", "rights"],
+  grant: ["me", "rights"],
   pool: ["pools", "plan"],
 };
 

@@ -18,10 +18,33 @@ export function useMe() {
   });
 }
 
-/** Whether buttons that change networks and containers are offered. */
-export function useMayChange(): boolean {
+function useMayChangeAll(): boolean {
   const role = useMe().data?.role;
   return role === "admin" || role === "operator";
+}
+
+/** Whether it is worth offering a form that names what it is about: the answer may still be no. */
+export function useMayChange(): boolean {
+  const granted = useMe().data?.granted;
+  return useMayChangeAll() || Boolean(granted);
+}
+
+export type Rights = { change: boolean; commands: boolean; endpoint: (id: string) => boolean };
+
+/** What buttons a network or container is shown with. For members of teams the server decides, as it does on the change. */
+export function useRights(subject: { network: string } | { container: string }): Rights {
+  const all = useMayChangeAll();
+  const some = useMayChange();
+  const { data } = useQuery({
+    queryKey: ["rights", subject],
+    enabled: some && !all,
+    queryFn: () => get(api.GET("/api/v1/rights/", { params: { query: subject } })),
+  });
+  return {
+    change: all || (data?.change ?? false),
+    commands: all || (data?.commands ?? false),
+    endpoint: (id) => all || (data?.endpoints.includes(id) ?? false),
+  };
 }
 
 export const useIsAdmin = (): boolean => useMe().data?.role === "admin";

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import site
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from apps.accounts.models import ApiToken
+from apps.accounts.models import ApiToken, Grant
 from apps.containers.models import Container
 from apps.delivery.models import Operation
 from apps.hosts import broker
@@ -289,3 +290,33 @@ def test_an_operator_may_only_drain(action: str, role: str, done: bool) -> None:
     client.post("/admin/hosts/host/", {"action": action, "_selected_action": [str(host.pk)]}, follow=True)
     host.refresh_from_db()
     assert (host.drained or host.revoked) is done
+
+
+def test_a_team_is_offered_in_the_panel_what_its_grants_cover(operator: Any) -> None:
+    client = sign_in("member")
+    ours = post(operator, "networks/", 201, name="ours", labels={"team": "blue"})
+    theirs = post(operator, "networks/", 201, name="theirs")
+    assert client.get(page(Network, "add")).status_code == 200
+    assert client.post(page(Network, "delete", theirs["id"]), {"post": "yes"}).status_code == 403
+    assert client.post(page(Network, "delete", ours["id"]), {"post": "yes"}).status_code == 302
+    client.post(
+        page(Network, "changelist"),
+        {"action": "remove_selected", "_selected_action": theirs["id"], "confirmed": "yes"},
+    )
+    assert list(Network.objects.filter(predefined=False).values_list("name", flat=True)) == ["theirs"]
+
+
+def test_an_administrator_grants_in_the_panel(node1: Any) -> None:
+    make_user("member")
+    client = sign_in("admin")
+    team = Group.objects.get(name="blue")
+    add(client, Grant, team=team.pk, label="shared", any_value="on", commands="on")
+    granted = Grant.objects.get(label="shared")
+    assert (granted.value, granted.commands, granted.network) == (None, True, "")
+    assert "Grant either" in errors(add(client, Grant, 200, team=team.pk))["network"][0]
+    client.post(page(Grant, "delete", granted.pk), {"post": "yes"})
+    assert not Grant.objects.filter(label="shared").exists()
+    assert set(Operation.objects.filter(subject="grant").values_list("action", flat=True)) == {
+        "grant.add",
+        "grant.remove",
+    }

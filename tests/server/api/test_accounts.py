@@ -23,10 +23,11 @@ def bearer(text: str) -> Any:
     return client
 
 
-@pytest.mark.parametrize("role", ["admin", "operator", "read-only"])
+@pytest.mark.parametrize("role", ["admin", "operator", "member", "read-only"])
 def test_everybody_learns_their_name_and_role(role: str) -> None:
     _, text = issue(make_user(role), "laptop")
-    assert bearer(text).get(ME).json() == {"name": role, "role": role}
+    told = {"name": role, "role": "read-only" if role == "member" else role, "granted": role != "read-only"}
+    assert bearer(text).get(ME).json() == told
 
 
 def test_nobody_is_told_to_sign_in() -> None:

@@ -155,6 +155,19 @@ def test_tokens_are_made_listed_and_taken_back(netadmin: Invoke, far_end: FarEnd
     assert netadmin("token", "rm", "3").stdout == "3\n"
 
 
+def test_grants_are_made_listed_and_taken_back(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("POST", "grants/", {"id": 3}, 201)
+    shown = {"id": 3, "team": "web", "network": "", "network_name": None, "label": "team", "value": "web"}
+    far_end.tell("GET", "grants/", page({**shown, "commands": False, "members": ["eva", "jo"]}))
+    far_end.tell("DELETE", "grants/3/", None, 204)
+    assert netadmin("grant", "add", "web", "--label", "team=web").stdout == "3\n"
+    body = {"team": "web", "network": None, "label": "team", "value": "web", "commands": False}
+    assert far_end.requests[0].body == body
+    assert "web    " in netadmin("grant", "ls").stdout
+    assert "team=web" in netadmin("grant", "ls").stdout
+    assert netadmin("grant", "rm", "3").stdout == "3\n"
+
+
 def test_the_host_option_stands_before_or_after_the_subcommand(netadmin: Invoke, far_end: FarEnd) -> None:
     far_end.tell("GET", "networks/a/inspect/", {})
     netadmin("--host", "node2", "network", "inspect", "a")

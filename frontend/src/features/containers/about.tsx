@@ -7,7 +7,7 @@ import { Facts } from "@/components/facts";
 import { renameContainer } from "@/lib/actions";
 import type { Container } from "@/lib/api";
 import { formatTime, shorten } from "@/lib/format";
-import { useMayChange } from "@/lib/session";
+import { useRights } from "@/lib/session";
 
 function Rename({ container }: { container: Container }) {
   const [name, setName] = useState("");
@@ -21,7 +21,7 @@ function Rename({ container }: { container: Container }) {
 }
 
 export function About({ container }: { container: Container }) {
-  const mayChange = useMayChange();
+  const mayChange = useRights({ container: container.id }).change;
   return (
     <Stack>
       <Shown container={container} />

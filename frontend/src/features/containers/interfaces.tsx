@@ -9,7 +9,7 @@ import { State } from "@/components/state";
 import { disconnect } from "@/lib/actions";
 import type { Container, Endpoint } from "@/lib/api";
 import { formatBytes } from "@/lib/format";
-import { useMayChange } from "@/lib/session";
+import { useRights } from "@/lib/session";
 import { useRates, useStatistics, type Interface as Counted, type Sample } from "@/lib/statistics";
 
 const Rates = lazy(() => import("@/components/rates"));
@@ -87,7 +87,7 @@ function Interface({ endpoint, mayChange, counted, samples }: Props) {
 }
 
 export function Interfaces({ container }: { container: Container }) {
-  const mayChange = useMayChange();
+  const rights = useRights({ container: container.id });
   const own = container.endpoints.toSorted((one, other) => one.interface.localeCompare(other.interface, undefined, { numeric: true }));
   const statistics = useStatistics({ container: container.id }, container.state === "running" && !container.host_network && own.length > 0);
   const rates = useRates(statistics.data);
@@ -99,7 +99,7 @@ export function Interfaces({ container }: { container: Container }) {
         <Interface
           key={endpoint.id}
           endpoint={endpoint}
-          mayChange={mayChange}
+          mayChange={rights.endpoint(endpoint.id)}
           counted={statistics.data?.interfaces.find((each) => each.endpoint === endpoint.id)}
           samples={rates.get(endpoint.id) ?? []}
         />

@@ -9,7 +9,7 @@ import { State } from "@/components/state";
 import { drive, removeContainer } from "@/lib/actions";
 import { Refusal, type Container } from "@/lib/api";
 import { useContainers } from "@/lib/records";
-import { useMayChange } from "@/lib/session";
+import { useRights } from "@/lib/session";
 import { Attach } from "./attach";
 import { messageOf } from "./columns";
 import { About } from "./about";
@@ -38,7 +38,7 @@ function Verbs({ container }: { container: Container }) {
 }
 
 function Known({ container }: { container: Container }) {
-  const mayChange = useMayChange();
+  const { change: mayChange, commands } = useRights({ container: container.id });
   const [attaching, { open, close }] = useDisclosure(false);
   const message = messageOf(container);
   return (
@@ -69,7 +69,7 @@ function Known({ container }: { container: Container }) {
           <Tabs.Tab value="interfaces">Interfaces</Tabs.Tab>
           <Tabs.Tab value="names">Names</Tabs.Tab>
           <Tabs.Tab value="logs">Logs</Tabs.Tab>
-          {mayChange && <Tabs.Tab value="terminal">Terminal</Tabs.Tab>}
+          {commands && <Tabs.Tab value="terminal">Terminal</Tabs.Tab>}
           <Tabs.Tab value="about">About</Tabs.Tab>
         </Tabs.List>
         <Suspense fallback={null}>

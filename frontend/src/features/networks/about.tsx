@@ -7,7 +7,7 @@ import { Facts } from "@/components/facts";
 import { relabelNetwork } from "@/lib/actions";
 import type { Network } from "@/lib/api";
 import { formatTime, shorten } from "@/lib/format";
-import { useMayChange } from "@/lib/session";
+import { useRights } from "@/lib/session";
 
 /** An address plan stays as it was made, as with Docker; labels may change. */
 function Labels({ network }: { network: Network }) {
@@ -23,7 +23,7 @@ function Labels({ network }: { network: Network }) {
 }
 
 export function About({ network }: { network: Network }) {
-  const mayChange = useMayChange();
+  const mayChange = useRights({ network: network.id }).change;
   return (
     <Stack>
       <Shown network={network} />

@@ -12,7 +12,7 @@ import { disconnect, removeNetwork } from "@/lib/actions";
 import { api, get, Refusal, type Network } from "@/lib/api";
 import { formatRate } from "@/lib/format";
 import { useMembers, useNetworks } from "@/lib/records";
-import { useMayChange } from "@/lib/session";
+import { useRights, type Rights } from "@/lib/session";
 import { useRates, useStatistics, type Rate } from "@/lib/statistics";
 import { About } from "./about";
 import { AddressMap } from "./address-map";
@@ -27,6 +27,7 @@ function answering(members: Member[]): Map<string, Member[]> {
 }
 
 const RUNNING = "running";
+const wired = (network: Network): boolean => !["host", "null"].includes(network.driver);
 
 /** A network goes only when nobody on it runs. */
 function inTheWay(members: Member[]): string {
@@ -47,7 +48,7 @@ function Traffic({ rate, errors }: { rate?: Rate; errors: number }) {
   );
 }
 
-function Members({ network, members, mayChange }: { network: Network; members: Member[]; mayChange: boolean }) {
+function Members({ network, members, rights }: { network: Network; members: Member[]; rights: Rights }) {
   const statistics = useStatistics({ network: network.id }, members.some(({ container }) => container.state === RUNNING));
   const rates = useRates(statistics.data);
   const errors = new Map(statistics.data?.interfaces.map((each) => [each.endpoint, each.rx_errors + each.tx_errors]));
@@ -91,7 +92,7 @@ function Members({ network, members, mayChange }: { network: Network; members: M
                   message={endpoint.error || container.error}
                 />
               </Table.Td>
-              <Table.Td>{mayChange && <Act action={disconnect(endpoint)} />}</Table.Td>
+              <Table.Td>{wired(network) && rights.endpoint(endpoint.id) && <Act action={disconnect(endpoint)} />}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
@@ -188,7 +189,8 @@ function Inspect({ network }: { network: Network }) {
 
 function Known({ network }: { network: Network }) {
   const members = membersOf(useMembers(network.id), network);
-  const mayChange = useMayChange() && !["host", "null"].includes(network.driver);
+  const rights = useRights({ network: network.id });
+  const mayChange = rights.change && wired(network);
   const navigate = useNavigate();
   const [attaching, { open, close }] = useDisclosure(false);
   const removable = mayChange && !network.predefined;
@@ -227,7 +229,7 @@ function Known({ network }: { network: Network }) {
         </Tabs.List>
         <Tabs.Panel value="endpoints">
           {members.length ? (
-            <Members network={network} members={members} mayChange={mayChange} />
+            <Members network={network} members={members} rights={rights} />
           ) : (
             <Empty title="No container is on this network">{mayChange && <Button onClick={open}>Connect a container</Button>}</Empty>
           )}

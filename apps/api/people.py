@@ -1,0 +1,64 @@
+"""What REST shows of accounts: tokens, teams' grants, and who one is here."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.accounts.models import ApiToken, Grant
+from apps.accounts.roles import Role
+
+
+class TokenOut(serializers.ModelSerializer[ApiToken]):
+    class Meta:
+        model = ApiToken
+        fields = ["id", "name", "key", "created", "expires", "last_used"]
+
+
+class NewToken(TokenOut):
+    """With the text that is shown this once."""
+
+    token = serializers.SerializerMethodField()
+
+    class Meta(TokenOut.Meta):
+        fields = [*TokenOut.Meta.fields, "token"]
+
+    def get_token(self, token: ApiToken) -> str:
+        return str(self.context["text"])
+
+
+class GrantOut(serializers.ModelSerializer[Grant]):
+    team = serializers.CharField(source="team.name")
+    network = serializers.CharField(help_text="Id of a network; empty: whatever bears the label.")
+    network_name = serializers.SerializerMethodField(help_text="Null: gone, or the grant is of a label.")
+    members = serializers.SerializerMethodField(help_text="Names of the accounts in the team.")
+
+    class Meta:
+        model = Grant
+        fields = ["id", "team", "network", "network_name", "label", "value", "commands", "members", "created"]
+
+    def get_network_name(self, grant: Grant) -> str | None:
+        names: dict[str, str] = self.context["names"]
+        return names.get(grant.network)
+
+    def get_members(self, grant: Grant) -> list[str]:
+        return sorted(user.username for user in grant.team.user_set.all())
+
+
+class Me(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    role = serializers.ChoiceField(choices=[role.value for role in Role])
+    granted = serializers.BooleanField(
+        help_text="A team of yours may change something: what, /rights/ says of each network and container."
+    )
+
+
+class RightsOut(serializers.Serializer[Any]):
+    """What the caller may do to a network or a container."""
+
+    change = serializers.BooleanField(
+        help_text="Change it, remove it, connect it to what may be changed too."
+    )
+    commands = serializers.BooleanField(help_text="Run commands in the container.")
+    endpoints = serializers.ListField(
+        child=serializers.CharField(), help_text="Ids of its endpoints that may be disconnected."
+    )
