@@ -3,14 +3,16 @@
 One difference is meant: a container's Name has no leading slash.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from apps.api.representations import reserved_in
-from apps.containers.models import Container
+from apps.containers.models import Container, PublishedPort
 from apps.ipam.models import Subnet
 from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.publishing import bindings_of
 from apps.networks.rules import VNIS
 from apps.networks.selectors import attached, dns_names, subnets_of
 
@@ -90,6 +92,7 @@ def _describe_member(endpoint: Endpoint) -> dict[str, str]:
 
 def describe_container(container: Container) -> dict[str, Any]:
     endpoints = list(attached(Endpoint.objects.filter(container=container)))
+    ports = list(container.ports.all())
     running = container.state in RUNNING
     gateways = _gateways(endpoints)
     return {
@@ -105,7 +108,15 @@ def describe_container(container: Container) -> dict[str, Any]:
             "FinishedAt": _time(container.finished),
         },
         "Name": container.name,
-        "HostConfig": {"NetworkMode": endpoints[0].network.name if endpoints else "none"},
+        "HostConfig": {
+            "NetworkMode": endpoints[0].network.name if endpoints else "none",
+            "PortBindings": describe_port_bindings(ports),
+            "Dns": container.dns,
+            "DnsOptions": container.dns_options,
+            "DnsSearch": container.dns_search,
+            "ExtraHosts": container.extra_hosts or None,
+            "Sysctls": container.sysctls,
+        },
         "Config": {
             "Hostname": container.hostname,
             "Env": [f"{name}={value}" for name, value in container.env.items()],
@@ -114,12 +125,37 @@ def describe_container(container: Container) -> dict[str, Any]:
         },
         "NetworkSettings": {
             "SandboxKey": f"/run/netns/{container.name}" if running and not container.host_network else "",
+            "Ports": describe_ports(container, ports, endpoints) if running else {},
             "Networks": {
                 endpoint.network.name: _describe_attachment(endpoint, gateways if running else None)
                 for endpoint in endpoints
             },
         },
     }
+
+
+def describe_port_bindings(ports: Iterable[PublishedPort]) -> dict[str, list[dict[str, str]]]:
+    """What was asked for, by `80/tcp`; an empty port is one that is chosen."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        asked = "" if not port.first else str(port.first)
+        if port.last > port.first:
+            asked += f"-{port.last}"
+        found.setdefault(str(port), []).append({"HostIp": port.address, "HostPort": asked})
+    return found
+
+
+def describe_ports(
+    container: Container, ports: Iterable[PublishedPort], endpoints: Sequence[Endpoint]
+) -> dict[str, list[dict[str, str]]]:
+    """What leads to the published ports of a running container now, by `80/tcp`."""
+    bindings = bindings_of([(container, ports, endpoints)])
+    found: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        for each in bindings.get(port.pk, ()):
+            shown = {"HostIp": each.address, "HostPort": str(each.host_port)}
+            found.setdefault(str(port), []).append(shown)
+    return found
 
 
 def _gateways(endpoints: list[Endpoint]) -> dict[tuple[str, int], str]:

@@ -7,7 +7,6 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.containers.models import Container
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
 from apps.ipam.models import Address, Pool, Subnet
@@ -233,27 +232,6 @@ class EndpointOut(serializers.Serializer[Endpoint]):
         return state_of(endpoint)
 
 
-class ContainerOut(serializers.Serializer[Container]):
-    id = serializers.CharField()
-    name = serializers.CharField()
-    host = serializers.CharField(source="host.name")
-    hostname = serializers.CharField()
-    state = serializers.ChoiceField(choices=Container.State.choices)
-    wanted = serializers.ChoiceField(choices=Container.Wanted.choices)
-    exit_code = serializers.IntegerField(allow_null=True)
-    exit_message = serializers.CharField()
-    error = serializers.CharField()
-    command = serializers.ListField(child=serializers.CharField())
-    env = serializers.DictField(child=serializers.CharField())
-    labels = serializers.DictField(child=serializers.CharField())
-    created = serializers.DateTimeField()
-    started = serializers.DateTimeField(allow_null=True)
-    finished = serializers.DateTimeField(allow_null=True)
-    stop_timeout = serializers.FloatField()
-    host_network = serializers.BooleanField()
-    endpoints = EndpointOut(many=True)
-
-
 class OperationOut(serializers.Serializer[Operation]):
     id = serializers.CharField()
     at = serializers.DateTimeField()
@@ -290,16 +268,6 @@ class Accepted(serializers.Serializer[Any]):
 
 class Removed(serializers.Serializer[Any]):
     removed = serializers.ListField(child=serializers.CharField())
-
-
-class LogText(serializers.Serializer[Any]):
-    text = serializers.CharField()
-
-
-class ExecResult(serializers.Serializer[Any]):
-    exit_code = serializers.IntegerField()
-    output = serializers.CharField()
-    truncated = serializers.BooleanField()
 
 
 class Error(Fault):

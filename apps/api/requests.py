@@ -133,6 +133,26 @@ class ContainerCreate(Strict):
     env = Texts(required=False, default=dict)
     labels = Texts(required=False, default=dict)
     stop_timeout = seconds(required=False, default=10.0)
+    ports = serializers.ListField(
+        child=text(),
+        required=False,
+        max_length=1024,
+        default=list,
+        help_text="Published ports, each [[ADDRESS:]HOST_PORT:]PORT[/udp]; ranges FIRST-LAST.",
+    )
+    dns = serializers.ListField(
+        child=text(), required=False, max_length=8, default=list, help_text="Servers for unknown names."
+    )
+    dns_search = serializers.ListField(child=text(), required=False, max_length=16, default=list)
+    dns_options = serializers.ListField(child=text(), required=False, max_length=16, default=list)
+    extra_hosts = serializers.ListField(
+        child=text(),
+        required=False,
+        max_length=256,
+        default=list,
+        help_text="Lines of hosts, each NAME:ADDRESS.",
+    )
+    sysctls = Texts(required=False, default=dict, help_text="Of its network namespace: net.…")
     start = serializers.BooleanField(required=False, default=False)
 
 

@@ -86,3 +86,23 @@ class Container(models.Model):
     def running(self) -> bool:
         """It should be running, as far as the server knows."""
         return self.wanted == self.Wanted.RUNNING
+
+
+class PublishedPort(models.Model):
+    """A port of a container that its host offers as one of its own; see `ports`."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="+", help_text="The container's.")
+    container = models.ForeignKey(Container, on_delete=models.CASCADE, related_name="ports")
+    port = models.PositiveIntegerField(help_text="Inside the container.")
+    protocol = models.CharField(max_length=4, choices=[("tcp", "tcp"), ("udp", "udp")])
+    address = models.CharField(max_length=39, blank=True, help_text="Of the host; empty: all.")
+    first = models.PositiveIntegerField(default=0, help_text="Asked for: one from here on; 0: chosen.")
+    last = models.PositiveIntegerField(default=0)
+    host_port = models.PositiveIntegerField(null=True, editable=False, help_text="Given at the last start.")
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["host", "host_port"], name="port_by_number")]
+
+    def __str__(self) -> str:
+        return f"{self.port}/{self.protocol}"

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from apps.common.errors import Conflict, Invalid
+from apps.containers import ports
 from apps.containers.models import Container, new_id
 from apps.hosts.models import Host
 
@@ -149,6 +150,7 @@ def refuse_removing(container: Container) -> None:
 def start(container: Container, revision: int) -> None:
     """Want a fresh incarnation of the container."""
     refuse_removing(container)
+    ports.allot(container)
     container.wanted, container.state = Container.Wanted.RUNNING, Container.State.STARTING
     container.incarnation += 1
     container.exit_code, container.exit_message = None, ""

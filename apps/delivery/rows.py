@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import prefetch_related_objects
+
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.ipam.models import Subnet
 from apps.networks.models import Driver, Endpoint, Membership, Network, Peer
+from apps.networks.publishing import publish, told_subnets
 from apps.networks.rules import read_bridge_options, read_macvlan_options, read_overlay_options
 from apps.networks.selectors import dns_names, subnets_of
 from workers.contract import state
@@ -24,6 +27,7 @@ def changes_since(host: Host, revision: int) -> list[state.Row]:
         .prefetch_related("network__segments")
     )
     containers = list(Container.objects.filter(host=host, revision__gt=revision))
+    prefetch_related_objects([container for container in containers if container.running], "ports")
     endpoints = (
         Endpoint.objects.filter(host=host, revision__gt=revision)
         .select_related("network", "container")
@@ -48,13 +52,7 @@ def _network_rows(networks: list[Network]) -> Iterable[state.Row]:
                 driver=network.driver,
                 default=network.default,
                 internal=network.internal,
-                subnets=tuple(
-                    # The LAN of a macvlan has a gateway of its own, which only a person can know.
-                    _subnet(subnet)
-                    if network.driver != Driver.MACVLAN or subnet.requested_gateway
-                    else state.Subnet(cidr=subnet.cidr)
-                    for subnet in subnets[network.pk]
-                ),
+                subnets=told_subnets(network, subnets[network.pk]),
                 **_device_fields(network),
             )
         yield state.Row(kind="network", id=network.pk, revision=network.revision, spec=spec)
@@ -129,6 +127,7 @@ def _device_fields(network: Network) -> dict[str, Any]:
         "icc": options.icc,
         "masquerade": options.masquerade,
         "mtu": options.mtu,
+        "binding": options.binding,
     }
 
 
@@ -157,8 +156,16 @@ def _container_row(container: Container) -> state.Row:
             ),
             extra_hosts=tuple(container.extra_hosts),
             sysctls=container.sysctls,
+            ports=_ports(container),
         )
     return state.Row(kind="container", id=container.pk, revision=container.revision, spec=spec)
+
+
+def _ports(container: Container) -> tuple[state.Publish, ...]:
+    """Those that have a host port now."""
+    if not container.running:
+        return ()
+    return tuple(publish(port) for port in container.ports.all() if port.host_port)
 
 
 def _endpoint_row(endpoint: Endpoint) -> state.Row:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from apps.common.errors import Forbidden, Invalid
 from apps.ipam.plan import SubnetRequest
 from apps.networks.models import WIRED, Driver
+from workers.contract.publishing import ALL4
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}\Z")
 DEVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}\Z")
@@ -42,6 +43,8 @@ class BridgeOptions:
     icc: bool = True
     masquerade: bool = True
     mtu: int = 0
+    binding: str = ""
+    """The host's address of published ports for which none is named; empty: all."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +116,13 @@ def read_bridge_options(network_id: str, options: Mapping[str, str]) -> BridgeOp
     device = options.get(BRIDGE_NAME, f"br-{network_id[:12]}")
     if not DEVICE.match(device):
         raise Invalid("bad_option", f"{device!r} cannot be the name of a bridge device.", "options")
-    binding = options.get(HOST_BINDING)
-    if binding is not None:
-        parse_address(binding, 4, "options")
+    binding = parse_address(options.get(HOST_BINDING, ALL4), 4, "options")
     return BridgeOptions(
         device=device,
         icc=_boolean(options, ENABLE_ICC, True),
         masquerade=_boolean(options, ENABLE_MASQUERADE, True),
         mtu=_mtu(options),
+        binding="" if binding == ALL4 else binding,
     )
 
 

@@ -50,6 +50,8 @@ class Network(Struct, frozen=True, kw_only=True, tag_field="kind", tag="network"
     """Bytes; 0 leaves the kernel's 1500, or what the parent link has. An overlay always has one."""
     subnets: tuple[Subnet, ...] = ()
     """All of them, also those that segments have."""
+    binding: str = ""
+    """Of a bridge: the host's IPv4 address of published ports for which none is named; empty: all of them."""
 
 
 class Resolver(Struct, frozen=True, kw_only=True):
@@ -59,6 +61,20 @@ class Resolver(Struct, frozen=True, kw_only=True):
     """Asked for unknown names: by our name service where there is one, else by the container itself."""
     search: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+
+
+Protocol = Literal["tcp", "udp"]
+
+
+class Publish(Struct, frozen=True, kw_only=True):
+    """A port of a container that its host offers under an address and a port of its own."""
+
+    protocol: Protocol
+    port: int
+    """Inside the container."""
+    host_port: int
+    address: str = ""
+    """Of the host; 0.0.0.0 and :: are all of a family. Empty: what the network says, else all."""
 
 
 class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="container"):
@@ -90,6 +106,8 @@ class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="contai
     """More lines of /etc/hosts, each `name:address`."""
     sysctls: dict[str, str] = {}
     """Of its network namespace, such as net.ipv4.ip_forward; a container of the host network has none."""
+    ports: tuple[Publish, ...] = ()
+    """Published ports; see `contract.publishing`."""
 
 
 class Link(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """/containers/"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,10 +15,11 @@ from rest_framework.response import Response
 from apps.accounts.roles import account
 from apps.api import filters, requests
 from apps.api.changes import change
+from apps.api.containers import ContainerOut, ExecResult, LogText, show_ports
 from apps.api.inspect import describe_container
-from apps.api.representations import ContainerOut, ExecResult, LogText
 from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read
 from apps.api.views.networks import read_wish
+from apps.containers import ports
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
@@ -32,17 +33,22 @@ TAIL = 100_000
 """Lines of a log that may be asked for."""
 MARGIN = 5.0
 """Seconds that a host gets beyond the time that a command may take."""
+DETAILS = ("dns", "dns_search", "dns_options", "extra_hosts", "sysctls")
 
 
 def with_endpoints() -> QuerySet[Container]:
     """Containers with all that is shown of them; a constant number of queries."""
     return Container.objects.select_related("host").prefetch_related(
-        Prefetch("endpoints", attached(Endpoint.objects.all()))
+        Prefetch("endpoints", attached(Endpoint.objects.all())), "ports"
     )
 
 
+def show_containers(containers: Sequence[Container]) -> Any:
+    return ContainerOut(containers, many=True, context={"ports": show_ports(containers)}).data  # type: ignore[arg-type]
+
+
 def show_container(container: Container) -> Any:
-    return ContainerOut(with_endpoints().get(pk=container.pk)).data
+    return show_containers([with_endpoints().get(pk=container.pk)])[0]
 
 
 def exec_arguments(container: Container, command: list[str], env: Mapping[str, str]) -> dict[str, Any]:
@@ -71,8 +77,7 @@ class ContainerView(Resource[Container]):
     def list(self, request: Request) -> Response:
         """Containers, oldest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        shown = ContainerOut(page or [], many=True).data  # type: ignore[arg-type]
-        return self.get_paginated_response(shown)
+        return self.get_paginated_response(show_containers(page or []))
 
     @extend_schema(request=requests.ContainerCreate, responses={201: ContainerOut})
     def create(self, request: Request) -> Response:
@@ -80,17 +85,23 @@ class ContainerView(Resource[Container]):
         given = read(requests.ContainerCreate, request)
         host = chosen_host(request, given["host"])
         wishes = [(one["network"], read_wish(one)) for one in given["networks"] or []]
-        keys = ("name", "hostname", "command", "env", "labels", "stop_timeout", "start")
+        keys = ("name", "hostname", "command", "env", "labels", "stop_timeout", "start", *DETAILS)
         fields = {key: given[key] for key in keys}
+        published = ports.read(given["ports"])
 
         def work(locked: Host) -> Container:
             wanted: list[tuple[Network, Wish]] = [(find_network(term, locked), wish) for term, wish in wishes]
             if not wanted:
                 wanted = [(find_network("bridge", locked), Wish())]
-            return lifecycle.create_container(locked, attachments=wanted, **fields)
+            return lifecycle.create_container(locked, attachments=wanted, published=published, **fields)
 
         # Values of variables are often secrets: the history keeps their names only.
-        detail = {**fields, "env": sorted(given["env"]), "networks": given["networks"]}
+        detail = {
+            **{key: value for key, value in fields.items() if key not in DETAILS or value},
+            "env": sorted(given["env"]),
+            "networks": given["networks"],
+            "ports": given["ports"],
+        }
         return change(request, host, "container.create", work, detail=detail, show=show_container, code=201)
 
     @extend_schema(parameters=[HOST])

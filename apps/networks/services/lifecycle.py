@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Unpack
 
 from apps.common.errors import Conflict, Invalid
+from apps.containers import ports
 from apps.containers import services as containers
 from apps.containers.models import Container
 from apps.hosts.models import Host
@@ -24,6 +25,7 @@ def create_container(
     env: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
     stop_timeout: float = 10.0,
+    published: Sequence[ports.Wanted] = (),
     **details: Unpack[containers.Details],
 ) -> Container:
     """Record a container on its networks, in the order given; without one it is on none of them."""
@@ -42,6 +44,7 @@ def create_container(
         stop_timeout=stop_timeout,
         **details,
     )
+    ports.record(container, published)
     attached: list[Endpoint] = []
     for network, wish in attachments:
         if network.removing:

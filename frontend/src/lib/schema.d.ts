@@ -773,6 +773,11 @@ export interface components {
         Accepted: {
             operation: components["schemas"]["Operation"];
         };
+        /** @description An address of the host that leads to the port now; 0.0.0.0 and :: are all of a family. */
+        Binding: {
+            address: string;
+            port: number;
+        };
         Cell: {
             source: string;
             target: string;
@@ -825,6 +830,7 @@ export interface components {
             gateway_priority?: number;
             container: string;
         };
+        /** @description `context["ports"]` holds what `show_ports` gave. */
         Container: {
             id: string;
             name: string;
@@ -851,6 +857,14 @@ export interface components {
             /** Format: double */
             stop_timeout: number;
             host_network: boolean;
+            dns: string[];
+            dns_search: string[];
+            dns_options: string[];
+            extra_hosts: string[];
+            sysctls: {
+                [key: string]: string;
+            };
+            readonly ports: components["schemas"]["Port"][];
             endpoints: components["schemas"]["Endpoint"][];
         };
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
@@ -872,6 +886,18 @@ export interface components {
              * @default 10
              */
             stop_timeout?: number;
+            /** @description Published ports, each [[ADDRESS:]HOST_PORT:]PORT[/udp]; ranges FIRST-LAST. */
+            ports?: string[];
+            /** @description Servers for unknown names. */
+            dns?: string[];
+            dns_search?: string[];
+            dns_options?: string[];
+            /** @description Lines of hosts, each NAME:ADDRESS. */
+            extra_hosts?: string[];
+            /** @description Of its network namespace: net.… */
+            sysctls?: {
+                [key: string]: string;
+            };
             /** @default false */
             start?: boolean;
         };
@@ -1478,6 +1504,21 @@ export interface components {
          * @enum {string}
          */
         PoolSpaceEnum: "local" | "global";
+        /** @description A published port. `bindings` is empty while the container does not run, or where nothing can be published. */
+        Port: {
+            /** @description Inside the container. */
+            port: number;
+            protocol: components["schemas"]["ProtocolEnum"];
+            /** @description As it can be asked for: [[ADDRESS:]HOST_PORT:]PORT/PROTOCOL. */
+            asked: string;
+            bindings: components["schemas"]["Binding"][];
+        };
+        /**
+         * @description * `tcp` - tcp
+         *     * `udp` - udp
+         * @enum {string}
+         */
+        ProtocolEnum: "tcp" | "udp";
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
         PruneRequest: {
             host?: string | null;

@@ -144,10 +144,11 @@ def test_a_list_costs_the_same_queries_however_long_it_is(
     operator: Any, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(6):
-        make(operator, f"c{number}", networks=[{"network": "bridge", "links": ["c0:web"]}])
-    # Token, role, count, containers, endpoints, aliases, links.
+        network = {"network": "bridge", "links": ["c0:web"]}
+        make(operator, f"c{number}", networks=[network], ports=["80", "81"], start=True)
+    # Token, role, count, containers, endpoints, aliases, links, ports, and subnets that say where they are published.
     for query in ("limit=1000", "limit=1"):
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(9):
             operator.get(f"{CONTAINERS}?{query}")
     # Token, role, count, endpoints, aliases, links.
     with django_assert_num_queries(6):
