@@ -15,9 +15,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from netadmin.addresses import list_addresses
+
 HOST_NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?\Z")
 LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path, unix(7)."""
+
+
+LARGEST = 36500
+"""Of an amount of hours or days: a hundred years of days."""
+Block = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Misconfigured(Exception):
@@ -48,6 +55,31 @@ def _read_address(name: str, text: str) -> tuple[str, int]:
     return address.strip("[]"), int(port)
 
 
+def _read_words(text: str | None) -> tuple[str, ...]:
+    return tuple((text or "").replace(",", " ").split())
+
+
+def _read_blocks(name: str, text: str | None) -> tuple[Block, ...]:
+    try:
+        return tuple(ipaddress.ip_network(word) for word in _read_words(text))
+    except ValueError as error:
+        raise Misconfigured(
+            f"{name} must be addresses or blocks such as 127.0.0.1 10.0.0.0/8: {error}."
+        ) from error
+
+
+def _read_amount(name: str, text: str | None, usual: float) -> float:
+    if not text:
+        return usual
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = 0
+    if not 0 < amount <= LARGEST:
+        raise Misconfigured(f"{name} must be a number above 0 and at most {LARGEST}, not {text!r}.")
+    return amount
+
+
 @dataclass(frozen=True)
 class Environment:
     state_dir: Path
@@ -59,6 +91,10 @@ class Environment:
     broker_listen: str | None
     advertise: str | None
     url: str | None
+    allowed_hosts: tuple[str, ...]
+    proxies: tuple[Block, ...]
+    session_hours: float
+    token_days: float
     bridge_icc: bool
     debug: bool
 
@@ -75,6 +111,10 @@ class Environment:
             broker_listen=variables.get("NETADMIN_BROKER_LISTEN") or None,
             advertise=variables.get("NETADMIN_ADVERTISE") or None,
             url=(variables.get("NETADMIN_PUBLIC_URL") or "").rstrip("/") or None,
+            allowed_hosts=_read_words(variables.get("NETADMIN_ALLOWED_HOSTS")),
+            proxies=_read_blocks("NETADMIN_PROXIES", variables.get("NETADMIN_PROXIES")),
+            session_hours=_read_amount("NETADMIN_SESSION_HOURS", variables.get("NETADMIN_SESSION_HOURS"), 12),
+            token_days=_read_amount("NETADMIN_TOKEN_DAYS", variables.get("NETADMIN_TOKEN_DAYS"), 90),
             bridge_icc=variables.get("NETADMIN_BRIDGE_ICC", "1") != "0",
             debug=variables.get("NETADMIN_DEBUG", "") == "1",
         )
@@ -110,6 +150,27 @@ class Environment:
     def listen_address(self) -> tuple[str, int]:
         """(address, port) of NETADMIN_LISTEN."""
         return _read_address("NETADMIN_LISTEN", self.listen)
+
+    @property
+    def behind_tls(self) -> bool:
+        """People come by https, through a proxy that ends it."""
+        return (self.url or "").startswith("https://")
+
+    @property
+    def names(self) -> list[str]:
+        """What a request may call this server: a page of another name must not speak in somebody's browser for ours.
+
+        https://owasp.org/www-community/attacks/DNS_Rebinding
+        """
+        address = self.listen_address[0]
+        local = ["localhost", "127.0.0.1", "[::1]"]
+        if address not in ("127.0.0.1", "::1"):
+            own = list_addresses() if address in ("0.0.0.0", "::") else [address]
+            local += [f"[{each}]" if ":" in each else each for each in own]
+            local.append(socket.gethostname())
+        public = urlsplit(self.url).hostname if self.url else None
+        given = [*local, self.host_name, *([public] if public else []), *self.allowed_hosts]
+        return list(dict.fromkeys(name.lower() for name in given if name))
 
     @property
     def broker_address(self) -> tuple[str, int] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions
@@ -98,6 +98,10 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400 outside of any view."""
     text = "The request is larger or stranger than is allowed."
+    if isinstance(exception, DisallowedHost):
+        text = (
+            "This server does not know itself by that name; if it should, add it to NETADMIN_ALLOWED_HOSTS."
+        )
     if request.path.startswith("/api/"):
         return JsonResponse(shape("bad_input", text), status=400)
     return render(request, "error.html", {"title": "Bad request", "text": text}, status=400)

@@ -1,7 +1,7 @@
 """/api/v1/"""
 
 from django.urls import re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
 from apps.api.views.accounts import MeView, SessionView, TokenView
@@ -38,5 +38,5 @@ urlpatterns = [
     re_path("^rights/?$", RightsView.as_view(), name="rights"),
     re_path("^session/?$", SessionView.as_view(), name="session"),
     re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
-    re_path("^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path("^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

@@ -1,5 +1,6 @@
 """Settings: what is read, what follows from it, and what a wrong value is told."""
 
+import json
 import os
 import stat
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from netadmin.addresses import list_addresses
 from netadmin.environment import Environment, Misconfigured
 
 
@@ -63,6 +65,11 @@ def test_an_ipv6_address_to_listen_on_goes_in_brackets() -> None:
         ("DATABASE_URL", "postgresql://localhost"),
         ("DATABASE_URL", "postgresql://localhost:port/netadmin"),
         ("DATABASE_URL", "postgresql://[localhost/netadmin"),
+        ("NETADMIN_PROXIES", "proxy.example"),
+        ("NETADMIN_PROXIES", "10.0.0.1/8"),
+        ("NETADMIN_SESSION_HOURS", "0"),
+        ("NETADMIN_SESSION_HOURS", "long"),
+        ("NETADMIN_TOKEN_DAYS", "nan"),
         ("REDIS_URL", "localhost:6379"),
         ("REDIS_URL", "redis://localhost:port"),
     ],
@@ -96,3 +103,23 @@ def test_processes_that_start_at_once_agree_on_the_secret_key(tmp_path: Path) ->
     variables = {**os.environ, "NETADMIN_STATE_DIR": str(tmp_path), "NETADMIN_HOST_NAME": "node1"}
     running = [subprocess.Popen(command, env=variables, stdout=subprocess.PIPE) for _ in range(4)]
     assert len({process.communicate()[0] for process in running}) == 1
+
+
+def test_a_server_knows_itself_by_its_addresses_and_by_the_names_that_it_is_given() -> None:
+    given = {
+        "NETADMIN_HOST_NAME": "node1",
+        "NETADMIN_PUBLIC_URL": "https://Net.example:8443",
+        "NETADMIN_ALLOWED_HOSTS": "a.example, b.example",
+    }
+    local = ["localhost", "127.0.0.1", "[::1]"]
+    assert Environment.read(given).names == [*local, "node1", "net.example", "a.example", "b.example"]
+    outside = Environment.read({"NETADMIN_LISTEN": "192.0.2.7:80"}).names
+    assert "192.0.2.7" in outside and "*" not in outside
+    everywhere = Environment.read({"NETADMIN_LISTEN": "[::]:80"}).names
+    assert {"127.0.0.1", "[::1]"} <= set(everywhere) and "*" not in everywhere
+
+
+def test_all_addresses_of_the_machine_are_found() -> None:
+    shown = json.loads(subprocess.run(["ip", "-json", "address"], capture_output=True, check=True).stdout)
+    by_ip = {each["local"] for link in shown for each in link["addr_info"] if each["scope"] != "link"}
+    assert set(list_addresses()) == by_ip
