@@ -103,6 +103,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = ["apps.accounts.passwords.PasswordBackend"]
 LOGIN_URL = "admin:login"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -195,6 +196,7 @@ def _may_see(model: str) -> Callable[[Any], bool]:
 
 
 UNFOLD = {
+    "LOGIN": {"form": "apps.panel.sign_in.SignInForm"},
     "SITE_TITLE": "netadmin",
     "SITE_HEADER": "netadmin",
     "SITE_URL": "/",
@@ -215,6 +217,7 @@ UNFOLD = {
                 auth_group="Teams",
                 accounts_grant="Grants",
                 accounts_apitoken="Tokens",
+                accounts_failure="Failed sign-ins",
             ),
         ]
     },

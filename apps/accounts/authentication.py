@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from apps.accounts.local import is_local
 from apps.accounts.models import ApiToken
 from apps.accounts.roles import local_administrator
+from apps.accounts.throttle import refuse_bad_token
 from apps.accounts.tokens import BadToken, recognise
 
 SCHEME = "Bearer"
@@ -37,6 +38,7 @@ class TokenAuthentication(BaseAuthentication):
         try:
             token = recognise(text.strip())
         except BadToken as error:
+            refuse_bad_token(request.META.get("REMOTE_ADDR", ""))
             raise AuthenticationFailed(str(error), code="bad_token") from error
         return token.user, token
 

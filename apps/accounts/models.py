@@ -1,4 +1,4 @@
-"""API tokens, with which programs and far command lines sign in, and what teams are granted."""
+"""API tokens, with which programs and far command lines sign in, and what teams are granted, and failed sign-ins."""
 
 import hashlib
 import hmac
@@ -74,6 +74,22 @@ class Grant(models.Model):
         if self.network:
             return f"network {self.network[:12]}"
         return f"label {self.label}" if self.value is None else f"label {self.label}={self.value}"
+
+
+class Failure(models.Model):
+    """Sign-ins that failed lately: of an account from an address, of one of the two, or of tokens from an address."""
+
+    account = models.CharField(max_length=150, blank=True, help_text="As it was typed; empty: any.")
+    address = models.CharField(max_length=50, blank=True, help_text="Empty: any.")
+    count = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField(db_index=True, help_text="When counting began.")
+
+    class Meta:
+        ordering = ["-since", "id"]
+        constraints = [models.UniqueConstraint(fields=["account", "address"], name="failures_counted_once")]
+
+    def __str__(self) -> str:
+        return " from ".join(part for part in (self.account or "any account", self.address) if part)
 
 
 def hash_secret(salt: str, secret: str) -> str:

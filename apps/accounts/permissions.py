@@ -33,6 +33,15 @@ class AdministratorChanges(RolePermission):
         return role_of(request.user) is Role.ADMIN
 
 
+class Administrators(RolePermission):
+    """For administrators, looking included."""
+
+    message = "Only administrators may do this."
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return role_of(request.user) is Role.ADMIN
+
+
 class OperatorChanges(RolePermission):
     """Looking needs an account, changing needs an operator, whatever one's team is granted."""
 

@@ -4,6 +4,7 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import User
 
 from apps.accounts.models import ApiToken, hash_secret
@@ -16,6 +17,12 @@ RESOLUTION = timedelta(minutes=1)
 
 class BadToken(Exception):
     """The token is unknown, expired, or its owner may not sign in; the text says it to a person."""
+
+
+def usual_end(by: ApiToken | None = None) -> datetime:
+    """When a token ends of which nobody said when; not after the token with which it is asked for."""
+    end = datetime.now(UTC) + timedelta(days=settings.ENVIRONMENT.token_days)
+    return min(end, by.expires) if by is not None and by.expires is not None else end
 
 
 def issue(

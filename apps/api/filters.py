@@ -10,7 +10,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from apps.accounts.models import Grant
+from apps.accounts.models import Failure, Grant
 from apps.api.texts import check_text
 from apps.containers.models import Container
 from apps.delivery.models import Operation
@@ -217,4 +217,13 @@ class Grants(filters.FilterSet):
 
     class Meta:
         model = Grant
+        fields: list[str] = []
+
+
+class Failures(filters.FilterSet):
+    account = filters.CharFilter()
+    address = filters.CharFilter()
+
+    class Meta:
+        model = Failure
         fields: list[str] = []

@@ -1,11 +1,13 @@
 """What REST shows of accounts: tokens, teams' grants, and who one is here."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
 
-from apps.accounts.models import ApiToken, Grant
+from apps.accounts.models import ApiToken, Failure, Grant
 from apps.accounts.roles import Role
+from apps.accounts.throttle import WINDOW, limit_of
 
 
 class TokenOut(serializers.ModelSerializer[ApiToken]):
@@ -42,6 +44,17 @@ class GrantOut(serializers.ModelSerializer[Grant]):
 
     def get_members(self, grant: Grant) -> list[str]:
         return sorted(user.username for user in grant.team.user_set.all())
+
+
+class FailureOut(serializers.ModelSerializer[Failure]):
+    locked = serializers.SerializerMethodField(help_text="Nobody signs in so before its time is over.")
+
+    class Meta:
+        model = Failure
+        fields = ["id", "account", "address", "count", "since", "locked"]
+
+    def get_locked(self, failure: Failure) -> bool:
+        return failure.count >= limit_of(failure) and failure.since > datetime.now(UTC) - WINDOW
 
 
 class Me(serializers.Serializer[Any]):

@@ -180,7 +180,11 @@ class PoolCreate(Strict):
 
 class TokenCreate(Strict):
     name = serializers.CharField(max_length=100)
-    expires = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    expires = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="Null: never; missing: when the server's usual time is over.",
+    )
 
 
 class GrantCreate(Strict):

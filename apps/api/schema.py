@@ -17,7 +17,7 @@ REFUSALS = {
     "429": "Too many tries; wait a minute.",
     "503": "The host does not answer.",
 }
-SYNCHRONOUS = {"pools", "grants", "tokens", "exec", "hosts", "join", "session", "plan"}
+SYNCHRONOUS = {"pools", "grants", "tokens", "failures", "exec", "hosts", "join", "session", "plan"}
 """Changes that need no host's state, so that there is nothing to wait for."""
 MEASURED = ("check", "links", "matrix", "resolve", "rights", "statistics")
 """What is asked of objects that parameters name."""

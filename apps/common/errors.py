@@ -62,6 +62,12 @@ class Conflict(DomainError):
     status = 409
 
 
+class TooMany(DomainError):
+    """It was tried too often; time helps."""
+
+    status = 429
+
+
 class Unavailable(DomainError):
     """A part of the system that is needed for the answer cannot be reached now."""
 

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from unfold import widgets
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from apps.accounts.models import ApiToken, Grant
+from apps.accounts.models import ApiToken, Failure, Grant
 from apps.accounts.roles import OPERATORS, Role, role_of
-from apps.accounts.tokens import issue
+from apps.accounts.tokens import issue, usual_end
 from apps.delivery import grants
 from apps.delivery.changes import Change
 from apps.networks.models import Network
@@ -58,6 +58,12 @@ class GroupAdmin(_Administrators, PlainGroupAdmin):
 
 class TokenForm(ServiceForm):
     name = line("What it is for.")
+    expires = forms.SplitDateTimeField(
+        required=False,
+        initial=usual_end,
+        widget=widgets.UnfoldAdminSplitDateTimeWidget,
+        help_text="Empty: it does not expire.",
+    )
 
     class Meta:
         model = ApiToken
@@ -137,3 +143,17 @@ class TokenAdmin(_Administrators, ServiceAdmin):
 
     def remove(self, request: HttpRequest, row: ApiToken) -> None:
         row.delete()
+
+
+@admin.register(Failure)
+class FailureAdmin(_Administrators):
+    """Deleting a row unlocks."""
+
+    list_display = ["account", "address", "count", "since"]
+    search_fields = ["account", "address"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False

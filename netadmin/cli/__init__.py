@@ -35,6 +35,7 @@ for _command in (
     access.logout,
     access.token,
     access.grant,
+    access.failure,
     access.version,
 ):
     cli.add_command(_command)

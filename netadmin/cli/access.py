@@ -1,4 +1,4 @@
-"""netadmin login, logout, token, grant, version."""
+"""netadmin login, logout, token, grant, failure, version."""
 
 from urllib.parse import urlsplit
 
@@ -47,11 +47,17 @@ def token() -> None:
 
 @token.command()
 @click.argument("name")
-@click.option("--expires", metavar="TIME", help="When it ends, as 2030-01-31T12:00:00Z; never when missing.")
+@click.option(
+    "--expires",
+    metavar="TIME",
+    help="When it ends, as 2030-01-31T12:00:00Z, or never; missing: when the server's usual time is over.",
+)
 @with_session
 def create(session: Session, name: str, expires: str | None) -> None:
     """Make a token and print it; it is shown only this once."""
-    body = {"name": name} if expires is None else {"name": name, "expires": expires}
+    body: dict[str, str | None] = {"name": name}
+    if expires is not None:
+        body["expires"] = None if expires == "never" else expires
     click.echo(session.client.post("tokens", body=body).body["token"])
 
 
@@ -134,6 +140,48 @@ def remove_grants(session: Session, ids: tuple[str, ...]) -> None:
 
     def remove(identity: str) -> None:
         session.client.delete("grants", identity)
+        click.echo(identity)
+
+    for_each(ids, remove)
+
+
+@click.group()
+def failure() -> None:
+    """Show who failed to sign in lately, and let them try again."""
+
+
+@failure.command(name="ls")
+@click.option("--json", "as_json", is_flag=True, help="All that is known, as a JSON array.")
+@with_session
+def list_failures(session: Session, as_json: bool) -> None:
+    """List failed sign-ins, by account and address."""
+    found = session.client.list_all("failures")
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("ID", "ACCOUNT", "ADDRESS", "FAILED", "LOCKED"),
+        [
+            (
+                str(one["id"]),
+                one["account"] or "any",
+                one["address"] or "any",
+                str(one["count"]),
+                "yes" if one["locked"] else "no",
+            )
+            for one in found
+        ],
+    )
+
+
+@failure.command(name="rm")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@with_session
+def remove_failures(session: Session, ids: tuple[str, ...]) -> None:
+    """Forget failed sign-ins: whoever was locked out may try again."""
+
+    def remove(identity: str) -> None:
+        session.client.delete("failures", identity)
         click.echo(identity)
 
     for_each(ids, remove)

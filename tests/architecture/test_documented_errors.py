@@ -11,6 +11,7 @@ STATUS = {
     "Forbidden": 403,
     "NotFound": 404,
     "Conflict": 409,
+    "TooMany": 429,
     "Unavailable": 503,
 }
 ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (\d{3}) \|", re.MULTILINE)

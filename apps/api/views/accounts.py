@@ -1,4 +1,4 @@
-"""/session/, /tokens/ and /me/"""
+"""/session/, /tokens/, /failures/ and /me/"""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.models import ApiToken
-from apps.accounts.permissions import SignedIn
+from apps.accounts.models import ApiToken, Failure
+from apps.accounts.permissions import Administrators, SignedIn
 from apps.accounts.roles import account, may_change_something, role_of
-from apps.accounts.tokens import issue
+from apps.accounts.tokens import issue, usual_end
 from apps.api import filters, requests
-from apps.api.people import Me, NewToken, TokenOut
+from apps.api.people import FailureOut, Me, NewToken, TokenOut
 from apps.api.views.base import Resource, read
 from apps.common.errors import NotFound, Unauthorised
 
@@ -40,7 +40,8 @@ class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
         """Make a token; its text is in this answer and nowhere else."""
         given = read(requests.TokenCreate, request)
         by = request.auth if isinstance(request.auth, ApiToken) else None
-        token, text = issue(account(request.user), given["name"], expires=given["expires"], by=by)
+        expires = given["expires"] if "expires" in given else usual_end(by)
+        token, text = issue(account(request.user), given["name"], expires=expires, by=by)
         return Response(NewToken(token, context={"text": text}).data, status=201)
 
     @extend_schema(responses={204: None})
@@ -50,6 +51,24 @@ class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
         if token is None:
             raise NotFound("token_not_found", f"You have no token {self.term}.", "token")
         token.delete()
+        return Response(status=204)
+
+
+class FailureView(mixins.ListModelMixin, Resource[Failure]):
+    """Sign-ins that failed lately, and who is locked out by them."""
+
+    serializer_class = FailureOut
+    filterset_class = filters.Failures
+    lookup_value_regex = "[0-9]{1,18}"
+    queryset = Failure.objects.all()
+    permission_classes = [Administrators]
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Count from nought again: whoever was locked out may try."""
+        found, _ = self.get_queryset().filter(pk=int(self.term)).delete()
+        if not found:
+            raise NotFound("failure_not_found", f"There are no failed sign-ins {self.term}.", "failure")
         return Response(status=204)
 
 

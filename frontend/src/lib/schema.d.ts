@@ -210,6 +210,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/failures/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Sign-ins that failed lately, and who is locked out by them. */
+        get: operations["failures_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/failures/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Count from nought again: whoever was locked out may try. */
+        delete: operations["failures_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/grants/": {
         parameters: {
             query?: never;
@@ -1021,6 +1055,28 @@ export interface components {
             output: string;
             truncated: boolean;
         };
+        Failure: {
+            readonly id: number;
+            /**
+             * @description As it was typed; empty: any.
+             * @default
+             */
+            account?: string;
+            /**
+             * @description Empty: any.
+             * @default
+             */
+            address?: string;
+            /** Format: int64 */
+            count?: number;
+            /**
+             * Format: date-time
+             * @description When counting began.
+             */
+            since: string;
+            /** @description Nobody signs in so before its time is over. */
+            readonly locked: boolean;
+        };
         Fault: {
             /** @description A stable word for programs. */
             code: string;
@@ -1340,6 +1396,21 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Endpoint"][];
         };
+        PaginatedFailureList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?offset=400&limit=100
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?offset=200&limit=100
+             */
+            previous?: string | null;
+            results: components["schemas"]["Failure"][];
+        };
         PaginatedGrantList: {
             /** @example 123 */
             count: number;
@@ -1649,7 +1720,10 @@ export interface components {
         /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
         TokenCreateRequest: {
             name: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Null: never; missing: when the server's usual time is over.
+             */
             expires?: string | null;
         };
     };
@@ -2691,6 +2765,124 @@ export interface operations {
             };
             /** @description There is no such object. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    failures_list: {
+        parameters: {
+            query?: {
+                account?: string;
+                address?: string;
+                /** @description Number of results to return per page. */
+                limit?: number;
+                /** @description The initial index from which to return the results. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedFailureList"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    failures_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The role does not allow it, or the rules never do. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The present state forbids it, or the host could not do it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host does not answer. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

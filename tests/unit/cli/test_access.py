@@ -168,6 +168,20 @@ def test_grants_are_made_listed_and_taken_back(netadmin: Invoke, far_end: FarEnd
     assert netadmin("grant", "rm", "3").stdout == "3\n"
 
 
+def test_failed_sign_ins_are_listed_and_forgotten(netadmin: Invoke, far_end: FarEnd) -> None:
+    shown = {"id": 3, "account": "", "address": "192.0.2.1", "count": 30, "locked": True}
+    far_end.tell("GET", "failures/", page(shown))
+    far_end.tell("DELETE", "failures/3/", None, 204)
+    assert "any       192.0.2.1   30       yes" in netadmin("failure", "ls").stdout
+    assert netadmin("failure", "rm", "3").stdout == "3\n"
+
+
+def test_a_token_that_never_ends_is_asked_for(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("POST", "tokens/", {"id": 3, "name": "ci", "token": "nad_k.s"}, 201)
+    netadmin("token", "create", "ci", "--expires", "never")
+    assert far_end.only.body == {"name": "ci", "expires": None}
+
+
 def test_the_host_option_stands_before_or_after_the_subcommand(netadmin: Invoke, far_end: FarEnd) -> None:
     far_end.tell("GET", "networks/a/inspect/", {})
     netadmin("--host", "node2", "network", "inspect", "a")

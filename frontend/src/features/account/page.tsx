@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Code, Group, Modal, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Anchor, Badge, Button, Checkbox, Code, Group, Modal, Stack, Table, Text, TextInput, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -13,11 +13,14 @@ import { useMe } from "@/lib/session";
 function NewToken({ made }: { made: (token: Schemas["NewToken"]) => void }) {
   const [name, setName] = useState("");
   const [expires, setExpires] = useState("");
-  const action = createToken({ name, expires: expires ? new Date(expires).toISOString() : null });
+  const [never, setNever] = useState(false);
+  const end = never ? { expires: null } : expires ? { expires: new Date(expires).toISOString() } : {};
+  const action = createToken({ name, ...end });
   return (
     <ActForm action={action} ready={Boolean(name)} done={(sent) => made(sent.body as Schemas["NewToken"])}>
       <TextInput label="Name" description="What it is for" required value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
-      <TextInput label="Ends" type="datetime-local" description="Empty: never" value={expires} onChange={(event) => setExpires(event.currentTarget.value)} />
+      <TextInput label="Ends" type="datetime-local" description="Empty: when the server's usual time is over" value={expires} disabled={never} onChange={(event) => setExpires(event.currentTarget.value)} />
+      <Checkbox label="Never ends" checked={never} onChange={(event) => setNever(event.currentTarget.checked)} />
     </ActForm>
   );
 }

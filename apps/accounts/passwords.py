@@ -1,0 +1,32 @@
+"""Signing in with a password: the one way, whatever page or call asks."""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from apps.accounts.throttle import count_failure, forget_failures, refuse_locked
+
+
+class PasswordBackend(ModelBackend):
+    """Django's, with a limit to what may be tried; TooMany is raised beyond it."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        if username is None or password is None:
+            return None
+        address = request.META.get("REMOTE_ADDR", "") if request is not None else ""
+        refuse_locked(username, address)
+        user = super().authenticate(request, username=username, password=password, **kwargs)
+        if user is None:
+            count_failure(username, address)
+            return None
+        forget_failures(username, address)
+        assert isinstance(user, User)
+        return user
