@@ -27,9 +27,15 @@ def expected_links(route: IPRoute) -> list[LinkRow]:
             filtered=bool(message.get(("linkinfo", "data", "br_nf_call_iptables"))),
             operational=message.get("operstate") == "UP",
             up=bool(message["flags"] & 1),
+            ipv6=has_ipv6(message),
         )
         for message in route.get_links()
     ]
+
+
+def has_ipv6(message: Any) -> bool:
+    conf = message.get(("af_spec", "af_inet6", "inet6_conf"))
+    return conf is not None and not conf["disable_ipv6"]
 
 
 def expected_route(message: Any) -> RouteRow:

@@ -7,33 +7,39 @@ ten times as long on a host with a thousand links, and this look is behind every
 import errno
 import os
 import socket
-import struct
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from ipaddress import IPv6Address
 from typing import NamedTuple, TypeVar
 
-_RTM_NEWLINK, _RTM_GETLINK = 16, 18
-_RTM_NEWADDR, _RTM_GETADDR = 20, 22
-_RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
-_RTM_NEWNEIGH, _RTM_GETNEIGH = 28, 30
-_SOL_NETLINK, _GET_STRICT_CHK = 270, 12
+from workers.kernel.netlink import (
+    ADDRESS,
+    ATTRIBUTE,
+    LINK,
+    MAIN_TABLE,
+    NEIGHBOUR,
+    NLM_F_DUMP,
+    NUD_PERMANENT,
+    ROUTE,
+    RTM_GETADDR,
+    RTM_GETLINK,
+    RTM_GETNEIGH,
+    RTM_GETROUTE,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWNEIGH,
+    RTM_NEWROUTE,
+    U32,
+    UNICAST,
+    Channel,
+    Interrupted,
+    name,
+    number,
+)
+
 _RTA_TABLE = 15
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_NLM_F_REQUEST, _NLM_F_DUMP, _NLM_F_DUMP_INTR = 0x01, 0x300, 0x10
 _SKIP_STATS = 1 << 3
 _IFLA_EXT_MASK = 29
-_HEADER = struct.Struct("=IHHII")
-_ATTRIBUTE = struct.Struct("=HH")
-_U32 = struct.Struct("=I")
-_LINK = struct.Struct("=BxHiII")
-_ADDRESS = struct.Struct("=BBBBI")
-_ROUTE = struct.Struct("=BBBBBBBBI")
-_NEIGHBOUR = struct.Struct("=BxxxiHBB")
 _TYPE_MASK = 0x3FFF
-_MAIN_TABLE = 254
-_UNICAST = 1
-_NUD_PERMANENT = 0x80
 _NF_CALL_IPTABLES = 36
 _BRPORT_LEARNING = 8
 _VXLAN_ID, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PROXY, _VXLAN_PORT, _VXLAN_LOCAL6 = 1, 4, 7, 11, 15, 17
@@ -41,9 +47,10 @@ _VXLAN_UDP = 4789
 _NTF_SELF = 0x02
 _NDA_DST, _NDA_LLADDR, _NDA_IFINDEX, _NDA_MASTER = 1, 2, 8, 9
 _OPERATIONAL = 6
+_INET6_CONF, _DISABLE_IPV6 = 2, 26
 _IFF_UP = 0x01
 _TRIES = 5
-_LINK_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + _ATTRIBUTE.pack(8, _IFLA_EXT_MASK) + _U32.pack(_SKIP_STATS)
+_LINK_REQUEST = LINK.pack(0, 0, 0, 0, 0) + number(_IFLA_EXT_MASK, _SKIP_STATS)
 Row = TypeVar("Row")
 
 
@@ -67,6 +74,8 @@ class LinkRow(NamedTuple):
     """Set to be up, whatever its state is."""
     vxlan: tuple[int, str] | None = None
     """(VNI, local address) of a VXLAN device as ours are: it answers ARP by itself, neither it nor its port learns."""
+    ipv6: bool = False
+    """IPv6 is on."""
 
 
 class AddressRow(NamedTuple):
@@ -107,7 +116,7 @@ class ForwardingRow(NamedTuple):
 
 def _attributes(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """(type, start, end) of each attribute's payload."""
-    unpack = _ATTRIBUTE.unpack_from
+    unpack = ATTRIBUTE.unpack_from
     while position + 4 <= end:
         length, kind = unpack(data, position)
         if length < 4:
@@ -157,36 +166,47 @@ def _vxlan(data: bytes, start: int, end: int) -> tuple[int, str] | None:
     learning, proxy = (any(found.get(kind, b"")) for kind in (_VXLAN_LEARNING, _VXLAN_PROXY))
     if local is None or learning or not proxy or port != _VXLAN_UDP:
         return None
-    return _U32.unpack(found[_VXLAN_ID])[0], _host(local)
+    return U32.unpack(found[_VXLAN_ID])[0], _host(local)
 
 
 def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
     found = {kind: (start, stop) for kind, start, stop in _attributes(data, position + 16, end)}
 
-    def number(attribute: int) -> int:
-        return int(_U32.unpack_from(data, found[attribute][0])[0]) if attribute in found else 0
+    def value(attribute: int) -> int:
+        return int(U32.unpack_from(data, found[attribute][0])[0]) if attribute in found else 0
 
     info = _link_info(data, *found[18]) if 18 in found else _Info()
-    _, _, ifindex, flags, _ = _LINK.unpack_from(data, position)
+    _, _, ifindex, flags, _ = LINK.unpack_from(data, position)
     return LinkRow(
         ifindex=ifindex,
         name=_text(data, *found[3]),
         mac=data[slice(*found[1])].hex(":") if 1 in found else "",
-        mtu=number(4),
-        master=number(10),
-        peer=number(5),
+        mtu=value(4),
+        master=value(10),
+        peer=value(5),
         alias=_text(data, *found[20]) if 20 in found else "",
-        group=number(27),
+        group=value(27),
         kind=info.kind,
         filtered=info.filtered,
         operational=data[found[16][0]] == _OPERATIONAL if 16 in found else False,
         up=bool(flags & _IFF_UP),
         vxlan=info.vxlan,
+        ipv6=_has_ipv6(data, *found[26]) if 26 in found else False,
     )
 
 
+def _has_ipv6(data: bytes, start: int, end: int) -> bool:
+    """What IFLA_AF_SPEC says of IPv6: it is there, and not switched off."""
+    for family, first, last in _attributes(data, start, end):
+        if family == socket.AF_INET6:
+            for kind, at, _ in _attributes(data, first, last):
+                if kind == _INET6_CONF:
+                    return not U32.unpack_from(data, at + 4 * _DISABLE_IPV6)[0]
+    return False
+
+
 def _parse_address(data: bytes, position: int, end: int) -> AddressRow | None:
-    _, prefix, _, _, index = _ADDRESS.unpack_from(data, position)
+    _, prefix, _, _, index = ADDRESS.unpack_from(data, position)
     found = {kind: data[start:stop] for kind, start, stop in _attributes(data, position + 8, end)}
     # IFA_LOCAL is the own address; IFA_ADDRESS is the far one on a point-to-point link.
     packed = found.get(2, found.get(1))
@@ -194,20 +214,20 @@ def _parse_address(data: bytes, position: int, end: int) -> AddressRow | None:
 
 
 def _parse_route(data: bytes, position: int, end: int) -> RouteRow | None:
-    family, prefix, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(data, position)
-    if table != _MAIN_TABLE or kind != _UNICAST or family not in (socket.AF_INET, socket.AF_INET6):
+    family, prefix, _, _, table, _, _, kind, _ = ROUTE.unpack_from(data, position)
+    if table != MAIN_TABLE or kind != UNICAST or family not in (socket.AF_INET, socket.AF_INET6):
         return None
     found = {kind: data[start:stop] for kind, start, stop in _attributes(data, position + 12, end)}
     destination = f"{_host(found[1])}/{prefix}" if 1 in found else ""
     gateway = _host(found[5]) if 5 in found else ""
-    index = _U32.unpack(found[4])[0] if 4 in found else 0
-    metric = _U32.unpack(found[6])[0] if 6 in found else 0
+    index = U32.unpack(found[4])[0] if 4 in found else 0
+    metric = U32.unpack(found[6])[0] if 6 in found else 0
     return RouteRow(family, destination, gateway, index, metric)
 
 
 def parse_neighbour(data: bytes, position: int, end: int) -> NeighbourRow | None:
-    _, index, state, _, _ = _NEIGHBOUR.unpack_from(data, position)
-    if not state & _NUD_PERMANENT:
+    _, index, state, _, _ = NEIGHBOUR.unpack_from(data, position)
+    if not state & NUD_PERMANENT:
         return None
     found = {kind: data[start:stop] for kind, start, stop in _attributes(data, position + 12, end)}
     if _NDA_DST not in found or _NDA_LLADDR not in found:
@@ -216,7 +236,7 @@ def parse_neighbour(data: bytes, position: int, end: int) -> NeighbourRow | None
 
 
 def _parse_forwarding(data: bytes, position: int, end: int) -> ForwardingRow | None:
-    family, index, state, flags, _ = _NEIGHBOUR.unpack_from(data, position)
+    family, index, state, flags, _ = NEIGHBOUR.unpack_from(data, position)
     found = {kind: data[start:stop] for kind, start, stop in _attributes(data, position + 12, end)}
     if family != socket.AF_BRIDGE or _NDA_LLADDR not in found:
         return None
@@ -224,26 +244,11 @@ def _parse_forwarding(data: bytes, position: int, end: int) -> ForwardingRow | N
     if flags & _NTF_SELF:
         return ForwardingRow(index, mac, _host(found[_NDA_DST])) if _NDA_DST in found else None
     # PERMANENT in a bridge means: the port's own address.
-    return ForwardingRow(index, mac, "") if _NDA_MASTER in found and not state & _NUD_PERMANENT else None
+    return ForwardingRow(index, mac, "") if _NDA_MASTER in found and not state & NUD_PERMANENT else None
 
 
-class Interrupted(Exception):
-    """The kernel's list changed while it was read."""
-
-
-class Look:
-    """A netlink socket of the namespace in which it was made. Close it: it keeps that namespace alive."""
-
-    def __init__(self) -> None:
-        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-        self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-        # Where the kernel knows it (4.20), filters in a request are heeded: not every table is listed for one.
-        with suppress(OSError):
-            self._socket.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 1)
-        self._sequence = 0
-
-    def close(self) -> None:
-        self._socket.close()
+class Look(Channel):
+    """A channel that says what there is in its namespace."""
 
     def __enter__(self) -> "Look":
         return self
@@ -252,82 +257,54 @@ class Look:
         self.close()
 
     def links(self) -> list[LinkRow]:
-        return self._dump(_RTM_GETLINK, _LINK_REQUEST, _RTM_NEWLINK, _parse_link)
+        return self._dump(RTM_GETLINK, _LINK_REQUEST, RTM_NEWLINK, _parse_link)
 
     def addresses(self) -> list[AddressRow]:
-        return self._dump(_RTM_GETADDR, bytes(8), _RTM_NEWADDR, _parse_address)
+        return self._dump(RTM_GETADDR, bytes(8), RTM_NEWADDR, _parse_address)
+
+    def addresses_on(self, ifindex: int) -> list[AddressRow]:
+        """Of one device; the kernel leaves the others out."""
+        rows = self._dump(RTM_GETADDR, ADDRESS.pack(0, 0, 0, 0, ifindex), RTM_NEWADDR, _parse_address)
+        return [row for row in rows if row.ifindex == ifindex]
 
     def routes(self) -> list[RouteRow]:
-        table = _ATTRIBUTE.pack(8, _RTA_TABLE) + _U32.pack(_MAIN_TABLE)
-        return self._dump(_RTM_GETROUTE, bytes(12) + table, _RTM_NEWROUTE, _parse_route)
+        table = number(_RTA_TABLE, MAIN_TABLE)
+        return self._dump(RTM_GETROUTE, bytes(12) + table, RTM_NEWROUTE, _parse_route)
 
     def neighbours(self) -> list[NeighbourRow]:
-        return self._dump(_RTM_GETNEIGH, bytes(12), _RTM_NEWNEIGH, parse_neighbour)
+        return self._dump(RTM_GETNEIGH, bytes(12), RTM_NEWNEIGH, parse_neighbour)
 
     def forwarding(self, ifindex: int) -> list[ForwardingRow]:
         """Of one VXLAN device that is a bridge's port: its own entries, and the bridge's for it."""
-        body = _NEIGHBOUR.pack(socket.AF_BRIDGE, ifindex, 0, 0, 0)
-        return self._dump(_RTM_GETNEIGH, body, _RTM_NEWNEIGH, _parse_forwarding)
+        body = NEIGHBOUR.pack(socket.AF_BRIDGE, ifindex, 0, 0, 0)
+        return self._dump(RTM_GETNEIGH, body, RTM_NEWNEIGH, _parse_forwarding)
 
     def neighbours_on(self, ifindex: int) -> list[NeighbourRow]:
         """Of one device."""
-        body = _NEIGHBOUR.pack(0, 0, 0, 0, 0) + _ATTRIBUTE.pack(8, _NDA_IFINDEX) + _U32.pack(ifindex)
-        return self._dump(_RTM_GETNEIGH, body, _RTM_NEWNEIGH, parse_neighbour)
+        body = NEIGHBOUR.pack(0, 0, 0, 0, 0) + number(_NDA_IFINDEX, ifindex)
+        return self._dump(RTM_GETNEIGH, body, RTM_NEWNEIGH, parse_neighbour)
 
-    def link(self, name: str) -> LinkRow | None:
-        """One link by its name; None: there is none."""
-        text = name.encode() + b"\0"
-        attribute = _ATTRIBUTE.pack(4 + len(text), 3) + text + bytes(-len(text) % 4)
-        body = _LINK_REQUEST + attribute
+    def link(self, device: str | int) -> LinkRow | None:
+        """One link by its name or index; None: there is none."""
+        if isinstance(device, str):
+            body = _LINK_REQUEST + name(device)
+        else:
+            body = LINK.pack(0, 0, device, 0, 0) + _LINK_REQUEST[LINK.size :]
         try:
-            return next(self._exchange(_RTM_GETLINK, 0, body, _RTM_NEWLINK, _parse_link, single=True), None)
+            for data, start, end in self.ask(RTM_GETLINK, body, RTM_NEWLINK):
+                return _parse_link(data, start, end)
         except OSError as error:
-            if error.errno == errno.ENODEV:
-                return None
-            raise
+            if error.errno != errno.ENODEV:
+                raise
+        return None
 
     def _dump(
         self, request: int, body: bytes, answer: int, parse: Callable[[bytes, int, int], Row | None]
     ) -> list[Row]:
         for _ in range(_TRIES):
             try:
-                return list(self._exchange(request, _NLM_F_DUMP, body, answer, parse))
+                found = [parse(*each) for each in self.ask(request, body, answer, NLM_F_DUMP)]
             except Interrupted:
                 continue
+            return [row for row in found if row is not None]
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-
-    def _exchange(
-        self,
-        request: int,
-        flags: int,
-        body: bytes,
-        answer: int,
-        parse: Callable[[bytes, int, int], Row | None],
-        single: bool = False,
-    ) -> Iterator[Row]:
-        self._sequence += 1
-        header = _HEADER.pack(_HEADER.size + len(body), request, _NLM_F_REQUEST | flags, self._sequence, 0)
-        self._socket.send(header + body)
-        interrupted = False
-        while True:
-            data = self._socket.recv(1 << 18)
-            position = 0
-            while position + 16 <= len(data):
-                length, kind, mark, sequence, _ = _HEADER.unpack_from(data, position)
-                if sequence == self._sequence:
-                    # The rest of an interrupted dump is still read: it would be taken for the next answer.
-                    interrupted = interrupted or bool(mark & _NLM_F_DUMP_INTR)
-                    if kind == answer:
-                        row = parse(data, position + 16, position + length)
-                        if row is not None:
-                            yield row
-                        if single:
-                            return
-                    elif kind == _NLMSG_DONE:
-                        if interrupted:
-                            raise Interrupted
-                        return
-                    elif kind == _NLMSG_ERROR:
-                        number = -struct.unpack_from("=i", data, position + 16)[0]
-                        raise OSError(number, os.strerror(number))
-                position += (length + 3) & ~3

@@ -1,15 +1,12 @@
 """The one way to the kernel: look at what is there, and make one object what it should be."""
 
-import errno
 from collections.abc import Iterable
-from functools import partial
 from ipaddress import ip_interface
 
-from pyroute2 import IPRoute
-
 from workers.kernel import files
-from workers.kernel.addresses import tolerate
+from workers.kernel.announce import Announcer
 from workers.kernel.bridges import Bridges
+from workers.kernel.departures import Departures
 from workers.kernel.dump import Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.macvlans import Macvlans
@@ -23,11 +20,13 @@ from workers.kernel.markers import (
     read_tunnel,
 )
 from workers.kernel.namespaces import Namespaces
+from workers.kernel.netlink import drop_link
 from workers.kernel.nftables import Ruleset
 from workers.kernel.observation import observe
 from workers.kernel.ports import Ports
 from workers.kernel.remotes import Remotes, describe_failure
 from workers.kernel.routes import foreign_routes, set_routes
+from workers.kernel.sysctls import Settings
 from workers.kernel.tunnels import Tunnels
 from workers.planning.objects import (
     Bridge,
@@ -57,20 +56,22 @@ class Kernel:
         with explained("The kernel's network configuration cannot be reached"):
             self._namespaces = Namespaces()
             self._look = Look()
-            self._route = IPRoute()
-            self._ports = Ports(self._route, self._look, self._namespaces)
-            self._macvlans = Macvlans(self._route, self._look, self._namespaces)
-            self._remotes = Remotes(self._look)
-        self._bridges = Bridges(self._route, self._look)
-        self._tunnels = Tunnels(self._route, self._look)
+            self._settings = Settings()
+            self._announcer = Announcer()
+            self._departures = Departures()
+            self._remotes = Remotes(self._look, self._announcer)
+        self._ports = Ports(self._look, self._settings, self._namespaces, self._announcer, self._departures)
+        self._macvlans = Macvlans(self._look, self._namespaces, self._announcer)
+        self._bridges = Bridges(self._look, self._settings, self._departures)
+        self._tunnels = Tunnels(self._look)
         self._ruleset = Ruleset()
 
     def close(self) -> None:
         self._ruleset.close()
-        self._ports.close()
-        self._macvlans.close()
         self._remotes.close()
-        self._route.close()
+        self._departures.close()
+        self._announcer.close()
+        self._settings.close()
         self._look.close()
         self._namespaces.close()
 
@@ -78,6 +79,8 @@ class Kernel:
         """Everything of ours that is there now, equal to what was created unless somebody changed it."""
         with explained("The state of the kernel cannot be read"):
             found = observe(self._look, self._namespaces)
+        # What a worker that was killed left on its way out.
+        self._departures.begin()
         found.update((element.key, element) for element in self._ruleset.elements())
         return found
 
@@ -150,7 +153,7 @@ class Kernel:
                 raise TypeError(f"not an object of the kernel: {found.kind}")
 
     def remove_ports(self, found: Iterable[Port]) -> None:
-        """Remove many ports at once: the kernel waits 20 ms once, not for each of them."""
+        """Take many ports out of service at once."""
         self._ports.remove(found)
 
     def _rename(self, found: Sandbox, wanted: Sandbox) -> None:
@@ -210,12 +213,13 @@ class Kernel:
         """Remove everything of ours, found by its marker; what was removed, one line each."""
         removed = []
         with explained("What is netadmin's cannot be removed"):
+            self._departures.wait()
             for group in (LEAVING_GROUP, PORT_GROUP, TUNNEL_GROUP, BRIDGE_GROUP):
                 links = [link for link in self._look.links() if link.group == group]
                 if links:
                     # The end of a namespace removed just now takes its port away in its own time: maybe
                     # between our look and our word.
-                    tolerate(errno.ENODEV, partial(self._route.link, "del", group=group))
+                    self._look.carry_out(drop_link(group=group))
                 removed += [f"device {link.name}" for link in links]
         for found in observe(self._look, self._namespaces).values():
             self.remove(found)

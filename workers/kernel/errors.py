@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from pyroute2.netlink.exceptions import NetlinkError
-
 
 class KernelError(Exception):
     """One sentence: what is wrong and, where it can be said, what to do."""
@@ -35,11 +33,6 @@ _REASONS: Mapping[int, str] = {
 }
 
 
-def error_number(error: OSError | NetlinkError) -> int:
-    number = error.code if isinstance(error, NetlinkError) else error.errno
-    return int(number or 0)
-
-
 @contextmanager
 def explained(doing: str, special: Mapping[int, str] | None = None) -> Iterator[None]:
     """Turn an error number into a KernelError.
@@ -49,8 +42,8 @@ def explained(doing: str, special: Mapping[int, str] | None = None) -> Iterator[
     """
     try:
         yield
-    except (NetlinkError, OSError) as error:
-        number = error_number(error)
+    except OSError as error:
+        number = error.errno or 0
         if special and number in special:
             raise KernelError(special[number]) from error
         raise KernelError(f"{doing}: {_REASONS.get(number, os.strerror(number))}.") from error

@@ -5,28 +5,26 @@ the host itself does not reach them (https://docs.kernel.org/networking, `macvla
 """
 
 import errno
-from contextlib import suppress
 
-from pyroute2 import IPRoute
-
-from workers.kernel import addresses, sysctls
+from workers.kernel import addresses
 from workers.kernel.announce import Announcer
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import check_device, macvlan_alias, read_macvlan
-from workers.kernel.namespaces import Namespaces
+from workers.kernel.namespaces import Namespaces, Room
+from workers.kernel.netlink import add_address, add_link, drop_link, number, set_link
+from workers.kernel.sysctls import Settings
 from workers.planning.objects import Macvlan
+
+# linux/if_link.h: IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE
+_MODE, _BRIDGE_MODE = 1, 4
 
 
 class Macvlans:
-    def __init__(self, route: IPRoute, look: Look, namespaces: Namespaces) -> None:
-        self._route = route
+    def __init__(self, look: Look, namespaces: Namespaces, announcer: Announcer) -> None:
         self._look = look
         self._namespaces = namespaces
-        self._announcer = Announcer()
-
-    def close(self) -> None:
-        self._announcer.close()
+        self._announcer = announcer
 
     def create(self, wanted: Macvlan) -> None:
         """Attach the endpoint; a child that is there already and is this endpoint's is made anew."""
@@ -43,40 +41,37 @@ class Macvlans:
             )
         self.remove(wanted)
         with (
-            self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as sandbox,
+            self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as room,
             explained(f"The interface {wanted.interface} cannot be created", _sentences(wanted)),
         ):
-            mtu = {"mtu": wanted.mtu} if wanted.mtu else {}
-            self._route.link(
-                "add",
-                kind="macvlan",
-                ifname=wanted.interface,
-                link=parent.ifindex,
-                net_ns_fd=sandbox,
-                address=wanted.mac,
-                macvlan_mode="bridge",
-                **mtu,
+            child = add_link(
+                "macvlan",
+                wanted.interface,
+                data=number(_MODE, _BRIDGE_MODE),
+                parent=parent.ifindex,
+                namespace=room.descriptor,
+                mac=wanted.mac,
+                mtu=wanted.mtu,
             )
-            with self._namespaces.inside(sandbox), IPRoute() as inside, Look() as look:
-                try:
-                    self._set_up(wanted, inside, look)
-                except BaseException:
-                    # Half an interface would be found as this endpoint's.
-                    addresses.tolerate(errno.ENODEV, lambda: inside.link("del", ifname=wanted.interface))
-                    raise
+            self._look.carry_out(child)
+            try:
+                self._set_up(wanted, room)
+            except BaseException:
+                # Half an interface would be found as this endpoint's.
+                room.look.carry_out(drop_link(device=wanted.interface))
+                raise
         # A parent that is down has no neighbours to tell; its children come up with it.
-        with suppress(OSError):
-            self._announcer.announce(wanted.parent, wanted.mac, wanted.addresses)
+        self._announcer.announce(wanted.parent, wanted.mac, wanted.addresses)
 
-    def _set_up(self, wanted: Macvlan, inside: IPRoute, look: Look) -> None:
-        link = look.link(wanted.interface)
+    def _set_up(self, wanted: Macvlan, room: Room) -> None:
+        link = room.look.link(wanted.interface)
         if link is None:
             raise KernelError(f"The interface {wanted.interface} disappeared from {wanted.sandbox}.")
-        sysctls.set_ipv6(wanted.interface, addresses.has_ipv6(wanted.addresses))
+        with self._namespaces.inside(room.descriptor), Settings() as settings:
+            settings.set_ipv6(wanted.interface, addresses.has_ipv6(wanted.addresses))
         alias = macvlan_alias(wanted.endpoint, wanted.container, wanted.mtu)
-        inside.link("set", index=link.ifindex, state="up", ifalias=alias)
-        for address in wanted.addresses:
-            addresses.add_address(inside, link.ifindex, address)
+        own = [add_address(link.ifindex, address) for address in wanted.addresses]
+        room.look.carry_out(set_link(link.ifindex, up=True, alias=alias), *own)
 
     def remove(self, found: Macvlan) -> None:
         """Delete the interface if it still is this endpoint's; one without a marker was never finished."""
@@ -84,15 +79,12 @@ class Macvlans:
         if sandbox is None or sandbox.container != found.container:
             return
         with (
-            self._namespaces.opened_sandbox(found.sandbox, found.container) as descriptor,
+            self._namespaces.opened_sandbox(found.sandbox, found.container) as room,
             explained(f"The interface {found.interface} cannot be removed"),
-            self._namespaces.inside(descriptor),
-            Look() as look,
         ):
-            link = look.link(check_device(found.interface))
+            link = room.look.link(check_device(found.interface))
             if link is not None and _is_own(link, found):
-                with IPRoute() as inside:
-                    addresses.tolerate(errno.ENODEV, lambda: inside.link("del", index=link.ifindex))
+                room.look.carry_out(drop_link(link.ifindex))
 
 
 def _is_own(link: LinkRow, wanted: Macvlan) -> bool:

@@ -7,14 +7,14 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-
-from pyroute2 import IPRoute
+from contextlib import closing, contextmanager
+from typing import NamedTuple
 
 from workers.kernel.dump import Look
 from workers.kernel.errors import KernelError, Stranded, explained
 from workers.kernel.markers import check_namespace, read_sandbox, sandbox_alias
-from workers.kernel.sysctls import set_sandbox_defaults
+from workers.kernel.netlink import set_link
+from workers.kernel.sysctls import Settings
 from workers.planning.objects import Sandbox
 
 FOLDER = "/run/netns"
@@ -23,6 +23,8 @@ _CURRENT = "/proc/thread-self/ns/net"
 _CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
 _MNT_DETACH = 2
+LOOPBACK = 1
+"""The index of `lo` in every namespace."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -67,6 +69,13 @@ def _bind(source: str, path: str) -> None:
     _mount(source, path, _MS_BIND)
 
 
+class Room(NamedTuple):
+    """A sandbox that is open: what is sent over its look reaches it from wherever the thread is."""
+
+    descriptor: int
+    look: Look
+
+
 class Namespaces:
     """The named namespaces of the host, for one thread, whose namespace at construction is home."""
 
@@ -103,38 +112,47 @@ class Namespaces:
             os.close(descriptor)
 
     @contextmanager
-    def opened_sandbox(self, name: str, container: str) -> Iterator[int]:
-        """A descriptor of the container's own sandbox; KernelError where that is missing or another's."""
+    def opened_sandbox(self, name: str, container: str) -> Iterator[Room]:
+        """The container's own sandbox; KernelError where that is missing or another's."""
         missing = {errno.ENOENT: f"The namespace {name} is not there."}
         with explained(f"The namespace {name} cannot be opened", missing):
             descriptor = os.open(_path(name), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            marker = self._read_marker(descriptor)
-            if marker is None or marker[0] != container:
-                raise KernelError(f"The namespace {name} is not the sandbox of container {container[:12]}.")
-            yield descriptor
+            look = self._look_into(descriptor)
+            if look is None:
+                raise KernelError(f"{FOLDER}/{name} is not a network namespace.")
+            with closing(look):
+                marker = _read_marker(look)
+                if marker is None or marker[0] != container:
+                    raise KernelError(
+                        f"The namespace {name} is not the sandbox of container {container[:12]}."
+                    )
+                yield Room(descriptor, look)
         finally:
             os.close(descriptor)
 
-    def _read_marker(self, descriptor: int) -> tuple[str, int] | None:
-        """(container id, incarnation) of a namespace; None: not ours, or no network namespace at all."""
+    def _look_into(self, descriptor: int) -> Look | None:
+        """None: it is no network namespace."""
         try:
-            with self.inside(descriptor), Look() as look:
-                loopback = look.link("lo")
+            with self.inside(descriptor):
+                return Look()
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return None
             raise
-        return read_sandbox(loopback.alias) if loopback else None
 
     def find(self, name: str) -> Sandbox | None:
         """The sandbox of ours that has this name."""
         try:
             with self.opened(name) as descriptor:
-                marker = self._read_marker(descriptor)
+                look = self._look_into(descriptor)
         except (FileNotFoundError, PermissionError):
             # An unfinished name is a file without any permission bit; CAP_DAC_OVERRIDE may be missing.
             return None
+        if look is None:
+            return None
+        with closing(look):
+            marker = _read_marker(look)
         return Sandbox(container=marker[0], name=name, incarnation=marker[1]) if marker else None
 
     def names(self) -> list[str]:
@@ -175,10 +193,10 @@ class Namespaces:
             )
 
     def _set_up(self, wanted: Sandbox) -> None:
-        set_sandbox_defaults()
-        with IPRoute() as inside:
-            inside.link(
-                "set", ifname="lo", state="up", ifalias=sandbox_alias(wanted.container, wanted.incarnation)
+        with Settings() as settings, Look() as look:
+            settings.set_sandbox_defaults()
+            look.carry_out(
+                set_link(LOOPBACK, up=True, alias=sandbox_alias(wanted.container, wanted.incarnation))
             )
 
     def rename(self, found: Sandbox, new: str) -> None:
@@ -201,3 +219,9 @@ class Namespaces:
             path = _path(found.name)
             _detach(path)
             os.unlink(path)
+
+
+def _read_marker(look: Look) -> tuple[str, int] | None:
+    """(container id, incarnation) of the namespace of ours that the look is into; None: it is not ours."""
+    loopback = look.link("lo")
+    return read_sandbox(loopback.alias) if loopback else None

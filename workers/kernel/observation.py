@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from workers.kernel import files
 from workers.kernel.addresses import is_own_link_local
 from workers.kernel.dump import AddressRow, LinkRow, Look, NeighbourRow
-from workers.kernel.markers import read_bridge, read_macvlan, read_port, read_sandbox, read_tunnel
+from workers.kernel.markers import (
+    LEAVING_GROUP,
+    read_bridge,
+    read_macvlan,
+    read_port,
+    read_sandbox,
+    read_tunnel,
+)
 from workers.kernel.namespaces import Namespaces
 from workers.kernel.routes import default_route, other_routes
 from workers.planning.objects import (
@@ -55,7 +62,7 @@ def observe(look: Look, namespaces: Namespaces) -> Objects:
         found.add(inside.sandbox)
         if inside.routes is not None:
             found.add(inside.routes)
-    links = {link.ifindex: link for link in look.links()}
+    links = {link.ifindex: link for link in look.links() if link.group != LEAVING_GROUP}
     held = _by_device(look.addresses())
     for link in links.values():
         network = read_bridge(link.alias)

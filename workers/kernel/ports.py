@@ -3,17 +3,25 @@
 import errno
 import time
 from collections.abc import Iterable
-from functools import partial
 
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
-
-from workers.kernel import addresses, sysctls
+from workers.kernel import addresses
 from workers.kernel.announce import Announcer
+from workers.kernel.departures import Departures
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import LEAVING_GROUP, PORT_GROUP, check_device, port_alias, read_port
-from workers.kernel.namespaces import Namespaces
+from workers.kernel.namespaces import Namespaces, Room
+from workers.kernel.netlink import (
+    Request,
+    add_address,
+    add_veth,
+    drop_link,
+    drop_neighbour,
+    family_of,
+    set_link,
+    set_neighbour,
+)
+from workers.kernel.sysctls import Settings
 from workers.planning.objects import Port
 
 # Seconds. A port forwards 0.04 ms after its pair is up; a host so busy that this passes loses a first packet.
@@ -21,16 +29,21 @@ _FORWARDING_WITHIN = 0.5
 
 
 class Ports:
-    """Ports between the host's own namespace, by its kept sockets, and the sandboxes."""
+    """Ports between the host's own namespace, by its kept socket, and the sandboxes."""
 
-    def __init__(self, route: IPRoute, look: Look, namespaces: Namespaces) -> None:
-        self._route = route
+    def __init__(
+        self,
+        look: Look,
+        settings: Settings,
+        namespaces: Namespaces,
+        announcer: Announcer,
+        departures: Departures,
+    ) -> None:
         self._look = look
+        self._settings = settings
         self._namespaces = namespaces
-        self._announcer = Announcer()
-
-    def close(self) -> None:
-        self._announcer.close()
+        self._announcer = announcer
+        self._departures = departures
 
     def create(self, wanted: Port) -> None:
         """Attach the endpoint; when this returns, its first packet arrives."""
@@ -40,71 +53,81 @@ class Ports:
         if bridge is None:
             raise KernelError(f"The bridge {wanted.bridge} of the port {wanted.device} is not there.")
         with (
-            self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as sandbox,
+            self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as room,
             explained(f"The port {wanted.device} cannot be created", _sentences(wanted)),
         ):
-            self._add_pair(wanted, bridge, sandbox)
+            self._add_pair(wanted, bridge, room)
             try:
-                self._set_up(wanted, bridge, sandbox)
+                self._set_up(wanted, bridge, room)
             except BaseException:
                 # Half a port would be found as somebody else's at the next try.
-                addresses.tolerate(errno.ENODEV, lambda: self._route.link("del", ifname=wanted.device))
+                self._look.carry_out(drop_link(device=wanted.device))
                 raise
         # Also where the MAC is the one that neighbours know: who asked for the address before it was there asks again
         # only after a second, unless told.
         self._announcer.announce(wanted.bridge, wanted.mac, wanted.addresses)
 
-    def _add_pair(self, wanted: Port, bridge: LinkRow, sandbox: int) -> None:
-        try:
-            self._add(wanted, bridge, sandbox)
-        except NetlinkError as error:
-            if error.code != errno.EEXIST:
-                raise
-            # The port of a former start may be on its way out with its namespace, gone by the time of this look.
-            present = self._look.link(wanted.device)
-            if present is not None:
-                _check_ours(present, wanted)
-                self._delete([present])
-            self._add(wanted, bridge, sandbox)
-
-    def _add(self, wanted: Port, bridge: LinkRow, sandbox: int) -> None:
-        # Born inside: moving it there afterwards would wait for an RCU grace period, 15 to 30 ms.
-        inner = {"ifname": wanted.interface, "net_ns_fd": sandbox, "address": wanted.mac, "mtu": wanted.mtu}
-        self._route.link(
-            "add",
-            kind="veth",
-            ifname=wanted.device,
-            peer=inner,
+    def _add_pair(self, wanted: Port, bridge: LinkRow, room: Room) -> None:
+        pair = add_veth(
+            wanted.device,
             master=bridge.ifindex,
             mtu=wanted.mtu,
             group=PORT_GROUP,
+            inner=wanted.interface,
+            mac=wanted.mac,
+            namespace=room.descriptor,
         )
+        try:
+            self._look.carry_out(pair)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            self._make_way(wanted, room)
+            self._look.carry_out(pair)
 
-    def _set_up(self, wanted: Port, bridge: LinkRow, sandbox: int) -> None:
+    def _make_way(self, wanted: Port, room: Room) -> None:
+        """What has one of the names: half a port of ours goes, and one that is leaving gets another name."""
+        present = self._look.link(wanted.device)
+        # The port of a former start may be on its way out with its namespace, gone by the time of this look.
+        if present is not None and present.group == LEAVING_GROUP:
+            self._look.carry_out(_set_aside(present))
+        elif present is not None:
+            _check_ours(present, wanted)
+            self._look.carry_out(drop_link(present.ifindex))
+        inner = room.look.link(wanted.interface)
+        if inner is None or not inner.peer:
+            return
+        outer = self._look.link(inner.peer)
+        if outer is None or outer.group == LEAVING_GROUP:
+            down = set_link(inner.ifindex, up=False, tolerated=errno.ENODEV)
+            room.look.carry_out(down, _set_aside(inner))
+
+    def _set_up(self, wanted: Port, bridge: LinkRow, room: Room) -> None:
+        inner = room.look.link(wanted.interface)
+        if inner is None:
+            raise KernelError(f"The interface {wanted.interface} disappeared from {wanted.sandbox}.")
+        with_ipv6 = addresses.has_ipv6(wanted.addresses)
+        if with_ipv6 or inner.ipv6:
+            with self._namespaces.inside(room.descriptor), Settings() as settings:
+                settings.set_ipv6(wanted.interface, with_ipv6)
         # A bridge port has no use for an address of its own; its link-local one would cost with each port.
-        sysctls.set_ipv6(wanted.device, False)
-        with self._namespaces.inside(sandbox), IPRoute() as inside, Look() as look:
-            inner = look.link(wanted.interface)
-            if inner is None:
-                raise KernelError(f"The interface {wanted.interface} disappeared from {wanted.sandbox}.")
-            sysctls.set_ipv6(wanted.interface, addresses.has_ipv6(wanted.addresses))
-            # The inner end first, then the port, then wait: a first packet before the port forwards would be
-            # lost, and the kernel asks for a neighbour again only after a second.
-            inside.link("set", index=inner.ifindex, state="up")
-            alias = port_alias(wanted.endpoint, wanted.container)
-            self._route.link("set", index=inner.peer, state="up", ifalias=alias)
-            self._await_forwarding(wanted.device)
-            for address, mac in wanted.gateways:
-                addresses.set_neighbour(inside, inner.ifindex, address, mac)
-            for address in wanted.addresses:
-                addresses.add_address(inside, inner.ifindex, address)
-        for address in _known_to_host(wanted):
-            addresses.set_neighbour(self._route, bridge.ifindex, address, wanted.mac)
+        self._settings.set_ipv6(wanted.device, False)
+        # The inner end first, then the port, then wait: a first packet before the port forwards would be
+        # lost, and the kernel asks for a neighbour again only after a second.
+        room.look.carry_out(set_link(inner.ifindex, up=True))
+        alias = port_alias(wanted.endpoint, wanted.container)
+        known = [set_neighbour(bridge.ifindex, address, wanted.mac) for address in _known_to_host(wanted)]
+        self._look.carry_out(set_link(inner.peer, up=True, alias=alias), *known)
+        self._await_forwarding(inner.peer)
+        gateways = [set_neighbour(inner.ifindex, address, mac) for address, mac in wanted.gateways]
+        own = [add_address(inner.ifindex, address) for address in wanted.addresses]
+        if gateways or own:
+            room.look.carry_out(*gateways, *own)
 
-    def _await_forwarding(self, device: str) -> None:
+    def _await_forwarding(self, index: int) -> None:
         end = time.monotonic() + _FORWARDING_WITHIN
         while time.monotonic() < end:
-            link = self._look.link(device)
+            link = self._look.link(index)
             if link is None or link.operational:
                 return
             time.sleep(0.0002)
@@ -112,56 +135,49 @@ class Ports:
     def update_gateways(self, found: Port, wanted: Port) -> None:
         """Change the sandbox's permanent neighbours of a port that stays as it is otherwise."""
         with (
-            self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as sandbox,
+            self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as room,
             explained(f"The gateways of {wanted.interface} in {wanted.sandbox} cannot be set"),
-            self._namespaces.inside(sandbox),
-            IPRoute() as inside,
-            Look() as look,
         ):
-            inner = look.link(wanted.interface)
+            inner = room.look.link(wanted.interface)
             if inner is None:
                 raise KernelError(f"The interface {wanted.interface} is not in {wanted.sandbox} any more.")
-            for address, _ in set(found.gateways) - set(wanted.gateways):
-                addresses.remove_neighbour(inside, inner.ifindex, address)
-            for address, mac in wanted.gateways:
-                addresses.set_neighbour(inside, inner.ifindex, address, mac)
+            changes = [
+                drop_neighbour(inner.ifindex, address)
+                for address, _ in set(found.gateways) - set(wanted.gateways)
+            ]
+            changes += [set_neighbour(inner.ifindex, address, mac) for address, mac in wanted.gateways]
+            if changes:
+                room.look.carry_out(*changes)
 
     def remove(self, found: Iterable[Port]) -> None:
-        """Delete host ends, and with them their other ends, in one go; what is gone or others' is left."""
-        leaving = []
+        """Take ports out of service; on return no packet passes, and they are being deleted. What is gone already or
+        somebody else's by now is left alone."""
         with explained("The ports cannot be removed"):
             for port in found:
                 link = self._look.link(check_device(port.device))
                 marker = read_port(link.alias) if link else None
                 if link is not None and marker is not None and marker[0] == port.endpoint:
-                    leaving.append(link)
-                    self._forget(port, link)
-            self._delete(leaving)
+                    self._look.carry_out(*_leave(port, link))
+        self._departures.begin()
 
-    def _forget(self, port: Port, link: LinkRow) -> None:
-        """Drop the host's permanent neighbours: the address may come back with another MAC."""
-        if not link.master:
-            return
-        for address in _known_to_host(port):
-            addresses.remove_neighbour(self._route, link.master, address)
 
-    def _delete(self, links: list[LinkRow]) -> None:
-        if len(links) == 1:
-            addresses.tolerate(errno.ENODEV, lambda: self._route.link("del", index=links[0].ifindex))
-        elif links:
-            for link in links:
-                # Down at once: traffic stops now, not when the kernel has waited.
-                leave = partial(
-                    self._route.link, "set", index=link.ifindex, group=LEAVING_GROUP, state="down"
-                )
-                addresses.tolerate(errno.ENODEV, leave)
-            addresses.tolerate(errno.ENODEV, lambda: self._route.link("del", group=LEAVING_GROUP))
+def _leave(port: Port, link: LinkRow) -> list[Request]:
+    """Without its permanent neighbours of the host: the address may come back with another MAC."""
+    known = [drop_neighbour(link.master, address) for address in _known_to_host(port)] if link.master else []
+    # Down first: a port that is up leaves its bridge only after a grace period of 3 ms.
+    down = set_link(link.ifindex, up=False, tolerated=errno.ENODEV)
+    return [*known, down, set_link(link.ifindex, master=0, group=LEAVING_GROUP, tolerated=errno.ENODEV)]
+
+
+def _set_aside(link: LinkRow) -> Request:
+    """Another name for a device that is down and leaving."""
+    return set_link(link.ifindex, device=f"gone{link.ifindex}", tolerated=errno.ENODEV)
 
 
 def _known_to_host(port: Port) -> list[str]:
     """Addresses, without prefix length, that the host reaches over the bridge: families with a gateway."""
-    families = {addresses.family_of(gateway) for gateway, _ in port.gateways}
-    return [address.split("/")[0] for address in port.addresses if addresses.family_of(address) in families]
+    families = {family_of(gateway) for gateway, _ in port.gateways}
+    return [address.split("/")[0] for address in port.addresses if family_of(address) in families]
 
 
 def _check_ours(present: LinkRow, wanted: Port) -> None:

@@ -11,7 +11,6 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -49,9 +48,9 @@ class _Request(NamedTuple):
 class Remotes:
     """A kept netlink socket of the host's own namespace."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, announcer: Announcer) -> None:
         self._look = look
-        self._announcer = Announcer()
+        self._announcer = announcer
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
         )
@@ -60,7 +59,6 @@ class Remotes:
 
     def close(self) -> None:
         self._socket.close()
-        self._announcer.close()
 
     def apply(
         self, add: Iterable[Remote], remove: Iterable[Remote], change: Iterable[tuple[Remote, Remote]] = ()
@@ -98,9 +96,7 @@ class Remotes:
     def _announce(self, remotes: Iterable[Remote]) -> None:
         """Who asked before the entry was there asks again only after a second, unless told."""
         for remote in remotes:
-            # On a bridge that is down or gone there is nobody to tell.
-            with suppress(OSError):
-                self._announcer.announce(remote.bridge, remote.mac, remote.addresses)
+            self._announcer.announce(remote.bridge, remote.mac, remote.addresses)
 
     def _leaving(self, leaving: list[tuple[Remote, str]], links: dict[str, LinkRow]) -> list[_Request]:
         """The removals of neighbours, except of those that have another MAC by now: an address may have come to its

@@ -1,16 +1,12 @@
 """Default routes of a sandbox, and the routes of the host that a new network must keep clear of."""
 
-import errno
-import socket
 from collections.abc import Collection
 from ipaddress import ip_network
 
-from pyroute2 import IPRoute
-
-from workers.kernel.addresses import family_of, tolerate
 from workers.kernel.dump import Look, RouteRow
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.namespaces import Namespaces
+from workers.kernel.netlink import Request, drop_route, set_route
 from workers.planning.objects import Routes
 
 
@@ -26,30 +22,40 @@ def default_route(rows: Collection[RouteRow], names: dict[int, str], family: int
 def set_routes(namespaces: Namespaces, wanted: Routes) -> None:
     """Make the sandbox's routes what is wanted: in each family one default or none, and those to other segments."""
     with (
-        namespaces.opened_sandbox(wanted.sandbox, wanted.container) as sandbox,
+        namespaces.opened_sandbox(wanted.sandbox, wanted.container) as room,
         explained(f"The default route of {wanted.sandbox} cannot be set"),
-        namespaces.inside(sandbox),
-        IPRoute() as inside,
-        Look() as look,
     ):
-        _set_family(inside, look, socket.AF_INET, wanted.ipv4)
-        _set_family(inside, look, socket.AF_INET6, wanted.ipv6)
-        _set_others(inside, look, wanted)
+        routes = _resolve(room.look, wanted)
+        kept = {(row[1], row[2], row[0]) for row in routes}
+        # In place, so that there is no moment without a route. Another one, which IPv6 may keep, goes behind it.
+        changes = [set_route(index, destination, gateway) for index, destination, gateway in routes]
+        changes += [
+            _drop(row)
+            for row in room.look.routes()
+            if (not row.destination or row.gateway)
+            and (row.destination, row.gateway, row.ifindex) not in kept
+        ]
+        if changes:
+            room.look.carry_out(*changes)
 
 
-def _set_family(inside: IPRoute, look: Look, family: int, wanted: tuple[str, str] | None) -> None:
-    index = 0
-    if wanted is not None:
-        link = look.link(wanted[1])
-        if link is None:
-            raise KernelError(f"The default route cannot be set: the namespace has no interface {wanted[1]}.")
-        index = link.ifindex
-        # In place, so that there is no moment without a route. Another one, which IPv6 may keep, goes below.
-        inside.route("replace", family=family, dst="default", gateway=wanted[0], oif=index)
-    for row in look.routes():
-        stale = wanted is None or (row.gateway, row.ifindex) != (wanted[0], index)
-        if row.family == family and not row.destination and stale:
-            _delete(inside, row)
+def _resolve(look: Look, wanted: Routes) -> list[tuple[int, str, str]]:
+    """(index, destination, gateway) of each route; the defaults, to nothing in particular, first."""
+    indexes: dict[str, int] = {}
+    defaults = [("", *route) for route in (wanted.ipv4, wanted.ipv6) if route is not None]
+    found = []
+    for destination, gateway, interface in [*defaults, *wanted.others]:
+        if interface not in indexes:
+            link = look.link(interface)
+            if link is None:
+                raise KernelError(
+                    f"The default route cannot be set: the namespace has no interface {interface}."
+                    if not destination
+                    else f"A route cannot be set: the namespace has no interface {interface}."
+                )
+            indexes[interface] = link.ifindex
+        found.append((indexes[interface], destination, gateway))
+    return found
 
 
 def other_routes(rows: Collection[RouteRow], names: dict[int, str]) -> tuple[tuple[str, str, str], ...]:
@@ -58,24 +64,8 @@ def other_routes(rows: Collection[RouteRow], names: dict[int, str]) -> tuple[tup
     return tuple(sorted((row.destination, row.gateway, names.get(row.ifindex, "")) for row in found))
 
 
-def _set_others(inside: IPRoute, look: Look, wanted: Routes) -> None:
-    indexes: dict[str, int] = {}
-    for cidr, gateway, interface in wanted.others:
-        link = look.link(interface)
-        if link is None:
-            raise KernelError(f"A route cannot be set: the namespace has no interface {interface}.")
-        indexes[interface] = link.ifindex
-        inside.route("replace", family=family_of(cidr), dst=cidr, gateway=gateway, oif=link.ifindex)
-    kept = {(cidr, gateway, indexes[interface]) for cidr, gateway, interface in wanted.others}
-    for row in look.routes():
-        if row.destination and row.gateway and (row.destination, row.gateway, row.ifindex) not in kept:
-            _delete(inside, row)
-
-
-def _delete(inside: IPRoute, row: RouteRow) -> None:
-    gateway = {"gateway": row.gateway} if row.gateway else {}
-    wanted = {"family": row.family, "oif": row.ifindex, "priority": row.metric, **gateway}
-    tolerate(errno.ESRCH, lambda: inside.route("del", dst=row.destination or "default", **wanted))
+def _drop(row: RouteRow) -> Request:
+    return drop_route(row.ifindex, row.family, row.destination, row.gateway, row.metric)
 
 
 def foreign_routes(look: Look, ours: Collection[int]) -> tuple[str, ...]:

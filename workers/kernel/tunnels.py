@@ -2,16 +2,16 @@
 
 import errno
 from ipaddress import ip_address
-from typing import Any
 
-from pyroute2 import IPRoute
-
-from workers.kernel.addresses import tolerate
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import TUNNEL_GROUP, check_device, read_tunnel, tunnel_alias
+from workers.kernel.netlink import add_link, attribute, configure_port, drop_link, number, octet, set_link
 from workers.planning.objects import Tunnel
 
+# linux/if_link.h: IFLA_VXLAN_*, IFLA_BRPORT_*
+_ID, _LOCAL, _LEARNING, _PROXY, _UDP_PORT, _LOCAL6 = 1, 4, 7, 11, 15, 17
+_PORT_LEARNING, _UNICAST_FLOOD = 8, 9
 PORT = 4789
 """UDP, assigned by IANA."""
 PORT_TAKEN = (
@@ -21,10 +21,9 @@ PORT_TAKEN = (
 
 
 class Tunnels:
-    """Tunnels of the host's own namespace, by its kept sockets."""
+    """Tunnels of the host's own namespace, by its kept socket."""
 
-    def __init__(self, route: IPRoute, look: Look) -> None:
-        self._route = route
+    def __init__(self, look: Look) -> None:
         self._look = look
 
     def build(self, wanted: Tunnel) -> None:
@@ -42,7 +41,7 @@ class Tunnels:
             if link is not None:
                 _check_ours(link, wanted)
                 if link.vxlan != (wanted.vni, wanted.local):
-                    self._route.link("del", index=link.ifindex)
+                    self._delete(link)
                     link = None
             if link is not None:
                 self._set_up(link, wanted, bridge)
@@ -56,22 +55,21 @@ class Tunnels:
                 raise
 
     def _add(self, wanted: Tunnel, bridge: LinkRow) -> LinkRow:
-        version = ip_address(wanted.local).version
-        local: dict[str, Any] = {"vxlan_local" if version == 4 else "vxlan_local6": wanted.local}
+        local = ip_address(wanted.local)
         # Nothing is learnt from traffic, and without a default destination nothing can be flooded. ARP and neighbour
         # solicitations are answered from the entries that `remotes` makes.
-        self._route.link(
-            "add",
-            kind="vxlan",
-            ifname=wanted.device,
-            group=TUNNEL_GROUP,
-            master=bridge.ifindex,
-            mtu=wanted.mtu,
-            vxlan_id=wanted.vni,
-            vxlan_port=PORT,
-            vxlan_learning=0,
-            vxlan_proxy=1,
-            **local,
+        options = number(_ID, wanted.vni) + attribute(_UDP_PORT, PORT.to_bytes(2, "big"))
+        options += octet(_LEARNING, 0) + octet(_PROXY, 1)
+        options += attribute(_LOCAL if local.version == 4 else _LOCAL6, local.packed)
+        self._look.carry_out(
+            add_link(
+                "vxlan",
+                wanted.device,
+                data=options,
+                group=TUNNEL_GROUP,
+                master=bridge.ifindex,
+                mtu=wanted.mtu,
+            )
         )
         link = self._look.link(wanted.device)
         if link is None:
@@ -80,14 +78,16 @@ class Tunnels:
 
     def _set_up(self, link: LinkRow, wanted: Tunnel, bridge: LinkRow) -> None:
         if link.master != bridge.ifindex:
-            self._route.link("set", index=link.ifindex, master=bridge.ifindex)
+            self._look.carry_out(set_link(link.ifindex, master=bridge.ifindex))
         if link.mtu != wanted.mtu:
-            self._route.link("set", index=link.ifindex, mtu=wanted.mtu)
+            self._look.carry_out(set_link(link.ifindex, mtu=wanted.mtu))
         # Where a MAC is behind the tunnel is told, never learnt.
-        self._route.brport("set", index=link.ifindex, learning=0, unicast_flood=0)
-        self._route.link("set", index=link.ifindex, state="up")
+        self._look.carry_out(
+            configure_port(link.ifindex, octet(_PORT_LEARNING, 0) + octet(_UNICAST_FLOOD, 0))
+        )
+        self._look.carry_out(set_link(link.ifindex, up=True))
         # Last: what did not come up must not be found as this segment's tunnel.
-        self._route.link("set", index=link.ifindex, ifalias=tunnel_alias(wanted.segment))
+        self._look.carry_out(set_link(link.ifindex, alias=tunnel_alias(wanted.segment)))
 
     def remove(self, found: Tunnel) -> None:
         """Delete the tunnel, and with it all entries, if the device of that name still is this segment's."""
@@ -98,7 +98,7 @@ class Tunnels:
             self._delete(link)
 
     def _delete(self, link: LinkRow) -> None:
-        tolerate(errno.ENODEV, lambda: self._route.link("del", index=link.ifindex))
+        self._look.carry_out(drop_link(link.ifindex))
 
 
 def _check_ours(link: LinkRow, wanted: Tunnel) -> None:
