@@ -38,7 +38,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         yield counts
 
 
-def cost(scene: Scene, monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> dict[str, int]:
+def cost(scene: Scene, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> dict[str, int]:
     # The thread that deletes what is leaving writes once for many; it is not on the way of the change.
     scene.kernel._departures.wait()
     monkeypatch.setattr(scene.kernel._departures, "begin", lambda: None)
@@ -95,3 +95,16 @@ def test_a_sandbox_costs_the_same_with_few_and_many_endpoints(
             scene.attach(f"c{number}", net, number)
         assert cost(scene, monkeypatch, lambda: scene.kernel.create(sandbox)) == {"writes": 1}
         assert cost(scene, monkeypatch, lambda: scene.kernel.remove(sandbox)) == {"reads": 1}
+
+
+def test_the_facts_of_a_host_cost_the_same_with_few_and_many_endpoints(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = scene.network(1)
+    for size in (FEW, MANY):
+        for number in range(len(scene.wanted), len(scene.wanted) + size):
+            scene.attach(f"c{number}", net, number)
+        scene.kernel.foreign_routes()
+        # Dumps of routes and of addresses, of which ports have none; no list of links.
+        assert cost(scene, monkeypatch, scene.kernel.foreign_routes) == {"dumps": 1}
+        assert cost(scene, monkeypatch, scene.kernel.underlays) == {"dumps": 1}

@@ -1,7 +1,6 @@
 """The one way to the kernel: look at what is there, and make one object what it should be."""
 
 from collections.abc import Iterable
-from ipaddress import ip_interface
 
 from workers.kernel import files
 from workers.kernel.announce import Announcer
@@ -15,17 +14,15 @@ from workers.kernel.markers import (
     LEAVING_GROUP,
     PORT_GROUP,
     TUNNEL_GROUP,
-    read_bridge,
-    read_port,
-    read_tunnel,
 )
 from workers.kernel.namespaces import Namespaces
 from workers.kernel.netlink import drop_link
 from workers.kernel.nftables import Ruleset
 from workers.kernel.observation import observe
+from workers.kernel.outside import Outside
 from workers.kernel.ports import Ports
 from workers.kernel.remotes import Remotes, describe_failure
-from workers.kernel.routes import foreign_routes, set_routes
+from workers.kernel.routes import set_routes
 from workers.kernel.sysctls import Settings
 from workers.kernel.tunnels import Tunnels
 from workers.planning.objects import (
@@ -64,6 +61,7 @@ class Kernel:
         self._macvlans = Macvlans(self._look, self._namespaces, self._announcer)
         self._bridges = Bridges(self._look, self._settings, self._departures)
         self._tunnels = Tunnels(self._look)
+        self._outside = Outside(self._look)
         self._ruleset = Ruleset()
 
     def close(self) -> None:
@@ -191,23 +189,12 @@ class Kernel:
     def foreign_routes(self) -> tuple[str, ...]:
         """CIDRs, sorted, that the host reaches directly over devices that are not ours."""
         with explained("The routes of the host cannot be read"):
-            ours = {link.ifindex for link in self._look.links() if _is_ours(link.alias)}
-            return foreign_routes(self._look, ours)
+            return self._outside.routes()
 
     def underlays(self) -> dict[str, int]:
         """The host's own addresses on devices that are not ours, each with the MTU of its device in bytes."""
         with explained("The addresses of the host cannot be read"):
-            outer = {
-                link.ifindex: link.mtu
-                for link in self._look.links()
-                if not _is_ours(link.alias) and link.name != "lo"
-            }
-            found = [(ip_interface(row.address).ip, row.ifindex) for row in self._look.addresses()]
-        return {
-            str(address): outer[ifindex]
-            for address, ifindex in sorted(found, key=str)
-            if ifindex in outer and not address.is_link_local
-        }
+            return self._outside.underlays()
 
     def purge(self) -> list[str]:
         """Remove everything of ours, found by its marker; what was removed, one line each."""
@@ -230,10 +217,6 @@ class Kernel:
         if self._ruleset.remove():
             removed.append("nftables table inet netadmin")
         return removed
-
-
-def _is_ours(alias: str) -> bool:
-    return any(read(alias) is not None for read in (read_bridge, read_port, read_tunnel))
 
 
 def _differ_in_names_only(found: Port, wanted: Port) -> bool:

@@ -1,7 +1,6 @@
-"""Default routes of a sandbox, and the routes of the host that a new network must keep clear of."""
+"""Routes of a sandbox."""
 
 from collections.abc import Collection
-from ipaddress import ip_network
 
 from workers.kernel.dump import Look, RouteRow
 from workers.kernel.errors import KernelError, explained
@@ -66,17 +65,3 @@ def other_routes(rows: Collection[RouteRow], names: dict[int, str]) -> tuple[tup
 
 def _drop(row: RouteRow) -> Request:
     return drop_route(row.ifindex, row.family, row.destination, row.gateway, row.metric)
-
-
-def foreign_routes(look: Look, ours: Collection[int]) -> tuple[str, ...]:
-    """CIDRs, sorted, that the host reaches directly over devices other than `ours` (indexes)."""
-    found = set()
-    loopbacks = {link.ifindex for link in look.links() if link.name == "lo"}
-    for row in look.routes():
-        if not row.destination or row.gateway or row.ifindex in loopbacks or row.ifindex in ours:
-            continue
-        network = ip_network(row.destination)
-        own = network.version == 6 and network.is_link_local
-        if not (own or network.is_multicast or network.is_loopback):
-            found.add(str(network))
-    return tuple(sorted(found))
