@@ -2,6 +2,7 @@ import { Anchor, Progress, Table, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { Mono } from "@/components/copy";
 import { Answered, Empty, Page } from "@/components/page";
 import { State } from "@/components/state";
 import { DataTable, type Column } from "@/components/table";
@@ -12,9 +13,9 @@ import { findOverlaps } from "./overlap";
 type Held = { container: Container; endpoint: Endpoint };
 
 const held: Column<Held>[] = [
-  { name: "Address", value: ({ endpoint }) => endpoint.ipv4_address ?? "", cell: ({ endpoint }) => <Text ff="monospace" size="sm">{endpoint.ipv4_address}</Text> },
-  { name: "IPv6 address", value: ({ endpoint }) => endpoint.ipv6_address ?? "", cell: ({ endpoint }) => <Text ff="monospace" size="sm">{endpoint.ipv6_address}</Text> },
-  { name: "MAC", value: ({ endpoint }) => endpoint.mac_address, cell: ({ endpoint }) => <Text ff="monospace" size="sm">{endpoint.mac_address}</Text> },
+  { name: "Address", width: "160px", value: ({ endpoint }) => endpoint.ipv4_address ?? "", cell: ({ endpoint }) => endpoint.ipv4_address && <Mono text={endpoint.ipv4_address} what="address" /> },
+  { name: "IPv6 address", width: "minmax(150px, 1.4fr)", value: ({ endpoint }) => endpoint.ipv6_address ?? "", cell: ({ endpoint }) => endpoint.ipv6_address && <Mono text={endpoint.ipv6_address} what="IPv6 address" /> },
+  { name: "MAC", value: ({ endpoint }) => endpoint.mac_address, width: "200px", cell: ({ endpoint }) => <Mono text={endpoint.mac_address} what="MAC address" /> },
   {
     name: "Container",
     value: ({ container, endpoint }) => [container.name, ...endpoint.aliases].join(" "),

@@ -59,6 +59,15 @@ function elementsOf(graph: Graph): ElementDefinition[] {
   ];
 }
 
+/** Show all of it, no larger than can be read well: three boxes need not fill a wall. */
+function showAll(core: Core): void {
+  core.fit(undefined, 30);
+  if (core.zoom() > 1.3) {
+    core.zoom(1.3);
+    core.center();
+  }
+}
+
 /** Bring the drawing up to date: only what came is laid out. */
 function update(core: Core, graph: Graph): void {
   const wanted = new Map(elementsOf(graph).map((each) => [each.data.id!, each]));
@@ -83,13 +92,15 @@ function update(core: Core, graph: Graph): void {
     quality: large ? "draft" : "default",
     animate: false,
     randomize: first,
-    fit: first,
-    padding: 30,
-    nodeSeparation: 90,
-    idealEdgeLength: 80,
+    fit: false,
+    nodeDimensionsIncludeLabels: true,
+    packComponents: true,
+    nodeSeparation: 110,
+    idealEdgeLength: 110,
     fixedNodeConstraint: first ? undefined : settled.map((node) => ({ nodeId: node.id(), position: { ...node.position() } })),
   };
   if (first || fresh.nodes().nonempty()) core.layout(layout as never).run();
+  if (first) showAll(core);
 }
 
 function networkUnder(core: Core, position: { x: number; y: number }): string | null {
@@ -135,7 +146,9 @@ export default function Canvas({ graph, search, fit, pick, drop }: Props) {
   useEffect(() => {
     if (core.current) update(core.current, graph);
   }, [graph]);
-  useEffect(() => void (fit && core.current?.animate({ fit: { eles: core.current.elements(), padding: 30 }, duration: 200 })), [fit]);
+  useEffect(() => {
+    if (fit && core.current) showAll(core.current);
+  }, [fit]);
   useEffect(() => {
     const drawn = core.current;
     if (!drawn) return;

@@ -26,6 +26,13 @@ export default function Map() {
     () => makeGraph({ hosts: hosts.data ?? [], networks: networks.data ?? [], containers: containers.data ?? [], grouping, only }),
     [hosts.data, networks.data, containers.data, grouping, only],
   );
+  // Drawn from less than all, the picture would be laid out for what came first.
+  const asked = [hosts, networks, containers];
+  const everything = {
+    isPending: asked.some((each) => each.isPending),
+    error: asked.find((each) => each.error)?.error ?? null,
+    refetch: () => Promise.all(asked.map((each) => each.refetch())),
+  };
   const container = containers.data?.find((each) => each.id === picked);
   const network = networks.data?.find((each) => each.id === picked);
   return (
@@ -70,7 +77,7 @@ export default function Map() {
           {graph.folded.toLocaleString()} containers are folded into their groups: more than {MOST.toLocaleString()} would not be readable. Choose one network to see them.
         </Alert>
       )}
-      <Answered query={containers}>
+      <Answered query={everything}>
         {() =>
           graph.nodes.length ? (
             <Stack gap="xs">
