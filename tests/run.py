@@ -1,6 +1,6 @@
 """`python -m tests.run [SUITE...]`: every suite in a pytest of its own, since some move their process to another host.
 
-Prints a line per suite and a closing one; exit status 1 when anything failed.
+Prints each suite's output when it ends, at last a line per suite and a closing one; exit status 1 when anything failed.
 """
 
 import os
@@ -8,24 +8,28 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "build" / "tests"
 SUITES = (
-    "architecture",
-    "unit",
-    "server",
-    "kernel",
-    "dns",
-    "runtimes",
-    "workers",
-    "fullstack",
     "overlay",
-    "seed",
+    "fullstack",
+    "dns",
     "e2e",
+    "server",
+    "workers",
+    "runtimes",
+    "kernel",
+    "seed",
+    "unit",
+    "architecture",
 )
+"""The long ones first, so that the lanes end together."""
+LANES = 2
+"""Suites that run at once. Most of a suite's time is waiting for processes, and each has hosts of its own."""
 NOTHING_COLLECTED = 5
 
 
@@ -48,8 +52,17 @@ def run_suite(suite: str) -> Result:
     record.unlink(missing_ok=True)
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", f"tests/{suite}", f"--junitxml={record}"]
-    status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
-    return read_result(suite, record, status, time.monotonic() - began)
+    run = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    # In one piece, since another suite speaks at the same time.
+    print(f"== {suite}\n{run.stdout}", end="", flush=True)
+    return read_result(suite, record, run.returncode, time.monotonic() - began)
 
 
 def read_result(suite: str, record: Path, status: int, seconds: float) -> Result:
@@ -76,10 +89,8 @@ def main(wanted: list[str]) -> int:
         return 2
     if os.geteuid() != 0:
         print("Without root the suites that make network namespaces are skipped; use sudo make test.")
-    results = []
-    for suite in wanted or known:
-        print(f"== {suite}", flush=True)
-        results.append(run_suite(suite))
+    with ThreadPoolExecutor(LANES) as lanes:
+        results = list(lanes.map(run_suite, wanted or known))
     print("\n" + "\n".join(str(result) for result in results))
     failed = sum(result.failed for result in results)
     print(f"{sum(result.passed for result in results)} passed, {failed} failed")

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -154,7 +156,8 @@ def test_a_restored_database_is_followed(fleet: Fleet) -> None:
     database = folder / "netadmin.sqlite3"
     fleet.product.do("run -d --name=kept --net=lab --host node2")
     fleet.product.stop()
-    before = database.read_bytes()
+    with closing(sqlite3.connect(database)) as record, closing(sqlite3.connect(folder / "copy")) as copy:
+        record.backup(copy)
     fleet.product.start()
     fleet.await_state("node2", "online")
     fleet.product.do("run -d --name=lost --net=lab --host node2")
@@ -162,7 +165,7 @@ def test_a_restored_database_is_followed(fleet: Fleet) -> None:
     fleet.product.stop()
     for path in folder.glob("netadmin.sqlite3*"):
         path.unlink()
-    database.write_bytes(before)
+    (folder / "copy").rename(database)
     fleet.product.start()
     await_true(lambda: fleet.sandboxes("node2") == {"c2", "kept"}, "node2 is as in the backup")
     await_true(lambda: fleet.ping("node1", "c1", "kept"), "what came back is reached")
