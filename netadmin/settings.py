@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.api.rehearsals.RefuseRehearsal",
 ]
 ROOT_URLCONF = "netadmin.urls"
 ASGI_APPLICATION = "netadmin.asgi.application"

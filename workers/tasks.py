@@ -31,6 +31,7 @@ from workers.contract.state import Delta
 from workers.dns.client import NameService, NameServiceError
 from workers.kernel import inventory, probe
 from workers.kernel.errors import KernelError
+from workers.rehearsal import rehearse
 from workers.runtimes.client import Supervisor, SupervisorError
 
 log = logging.getLogger(__name__)
@@ -193,6 +194,8 @@ def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str,
             return dict(probe.read_interfaces(**arguments))
         case "list_links":
             return {"links": inventory.list_links(**arguments)}
+        case "plan":
+            return rehearse(state_dir, **arguments)
         case _:
             return None
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.roles import account
+from apps.api.rehearsals import wants_rehearsal
 from apps.api.representations import OperationOut
 from apps.common.errors import Conflict, Unavailable
 from apps.delivery.changes import Change, carry_out, carry_out_on_all
@@ -32,6 +33,13 @@ class Preference:
         return cls(respond_async="respond-async" in words, insists="wait" in words)
 
 
+def read_change(request: Request, action: str, detail: Mapping[str, Any]) -> Change:
+    """What the request asks for: the change itself, or with `?dry_run=1` what it would do."""
+    return Change(
+        actor=account(request.user), action=action, detail=detail, rehearsal=wants_rehearsal(request._request)
+    )
+
+
 def change(
     request: Request,
     host: Host,
@@ -45,7 +53,7 @@ def change(
 ) -> Response:
     """Carry `work` out and answer with what `show` makes of its subject, once the host has applied it."""
     preference = Preference.read(request)
-    asked = Change(actor=account(request.user), action=action, detail=detail)
+    asked = read_change(request, action, detail)
     subject, operation = carry_out(asked, host, work, wait=not preference.respond_async, grace=grace)
     return _answer(preference, cast(M, subject), operation, show, code)
 
@@ -61,7 +69,7 @@ def change_on_all(
 ) -> Response:
     """The same for what spans hosts; see `delivery.changes.carry_out_on_all`."""
     preference = Preference.read(request)
-    asked = Change(actor=account(request.user), action=action, detail=detail)
+    asked = read_change(request, action, detail)
     subject, operation = carry_out_on_all(asked, work, wait=not preference.respond_async)
     return _answer(preference, cast(M, subject), operation, show, code)
 

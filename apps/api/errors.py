@@ -10,8 +10,10 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from apps.api.rehearsals import show_rehearsal
 from apps.common.errors import DomainError
 from apps.common.fields import given_as
+from apps.delivery.rehearsals import Rehearsed
 
 CODES: dict[type[exceptions.APIException], str] = {
     exceptions.ParseError: "not_json",
@@ -31,6 +33,8 @@ MESSAGES = {
 
 def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The response to an exception in a view; None for what is our own fault."""
+    if isinstance(error, Rehearsed):
+        return show_rehearsal(error)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):

@@ -6,6 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.permissions import AllowAny
 
+from apps.api.rehearsals import PARAMETER
 from apps.api.representations import Accepted, Error
 
 REFUSALS = {
@@ -23,23 +24,32 @@ MEASURED = ("check", "links", "matrix", "resolve", "rights", "statistics")
 """What is asked of objects that parameters name."""
 
 
+PREFER = OpenApiParameter(
+    "Prefer",
+    str,
+    OpenApiParameter.HEADER,
+    enum=["respond-async", "wait"],
+    description="respond-async: answer at once; wait: 503 instead of 202 when the host is silent.",
+)
+REHEARSAL = OpenApiParameter(
+    PARAMETER,
+    bool,
+    description="Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it.",
+)
+
+
 class Schema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[str]]]:
         # A session, or a token. Over the Unix socket neither is needed, for which OpenAPI has no word.
         return [] if self.view.permission_classes == [AllowAny] else [{"token": []}, {"session": []}]
 
     def get_override_parameters(self) -> list[Any]:
-        if not self._changes_a_host():
-            return []
-        return [
-            OpenApiParameter(
-                "Prefer",
-                str,
-                OpenApiParameter.HEADER,
-                enum=["respond-async", "wait"],
-                description="respond-async: answer at once; wait: 503 instead of 202 when the host is silent.",
-            )
-        ]
+        found = []
+        if getattr(self.view, "action", "") in getattr(self.view, "rehearsed", ()):
+            found.append(REHEARSAL)
+        if self._changes_a_host():
+            found.append(PREFER)
+        return found
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         # Here and not in get_response_serializers, which @extend_schema replaces.

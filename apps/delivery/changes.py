@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from apps.containers.models import Container
 from apps.delivery import answers
 from apps.delivery.models import Operation
+from apps.delivery.rehearsals import end_rehearsal
 from apps.delivery.rights import demand
 from apps.delivery.sender import send_changes
 from apps.delivery.snapshots import describe
@@ -41,6 +42,8 @@ class Change:
     action: str
     """network.create, endpoint.connect, container.start …"""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    rehearsal: bool = False
+    """Only to learn what it would do: it ends by raising `Rehearsed`, and nothing of it stays."""
 
 
 def carry_out(
@@ -62,6 +65,8 @@ def carry_out(
         locked = advance(host.pk)
         subject = work(locked)
         demand(change.actor, change.action, subject)
+        if change.rehearsal:
+            end_rehearsal(subject, [locked])
         operation = Operation.objects.create(
             **_describe(change, subject),
             host=locked,
@@ -85,6 +90,8 @@ def carry_out_on_all(
     with transaction.atomic():
         subject, hosts = work()
         demand(change.actor, change.action, subject)
+        if change.rehearsal:
+            end_rehearsal(subject, hosts)
         outcome = Operation.Outcome.PENDING if hosts else Operation.Outcome.DONE
         operation = Operation.objects.create(
             **_describe(change, subject), outcome=outcome, finished=None if hosts else datetime.now(UTC)
@@ -138,6 +145,8 @@ def record(change: Change, subject: models.Model, host: Host | None) -> Operatio
     Forbidden, like all changes, when the actor has no right to it.
     """
     demand(change.actor, change.action, subject)
+    if change.rehearsal:
+        end_rehearsal(subject, [])
     operation = Operation.objects.create(
         **_describe(change, subject),
         host=host,

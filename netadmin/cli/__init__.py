@@ -28,6 +28,7 @@ for _command in (
     process.events,
     host.host,
     worker.worker,
+    host.plan,
     host.history,
     connectivity.check,
     connectivity.resolve,

@@ -7,7 +7,7 @@ import click
 from netadmin.cli.client import Client
 from netadmin.cli.errors import Failure
 from netadmin.cli.output import print_json, print_table
-from netadmin.cli.session import Session, for_each, with_session
+from netadmin.cli.session import ChangeCommand, Session, for_each, with_session
 from netadmin.cli.target import Target, check_url, find_login_file, write_login
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -93,7 +93,7 @@ def grant() -> None:
     """Let teams change some networks and containers; show that, and take it back."""
 
 
-@grant.command(name="add")
+@grant.command(name="add", cls=ChangeCommand)
 @click.argument("team")
 @click.option("--network", metavar="NETWORK", help="This network, and containers that are on it alone.")
 @click.option("--label", metavar="KEY[=VALUE]", help="Networks and containers that bear this label.")
@@ -132,7 +132,7 @@ def list_grants(session: Session, as_json: bool) -> None:
     )
 
 
-@grant.command(name="rm")
+@grant.command(name="rm", cls=ChangeCommand)
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @with_session
 def remove_grants(session: Session, ids: tuple[str, ...]) -> None:

@@ -17,6 +17,7 @@ CONNECT_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 120.0
 
 Params = Iterable[tuple[str, str]]
+_REHEARSAL = [("dry_run", "1")]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Answer:
 
     body: Any
     pending: bool = False
+
+
+class Rehearsed(Exception):
+    """A dry run was answered, with what each host would do: [{host, operations, total, problem}]."""
+
+    def __init__(self, plans: list[dict[str, Any]]) -> None:
+        super().__init__("This was a dry run.")
+        self.plans = plans
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -41,11 +50,12 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Client:
-    """One server, one optional host to which names are narrowed."""
+    """One server, one optional host to which names are narrowed. With `dry_run` a change only raises `Rehearsed`."""
 
-    def __init__(self, target: Target, host: str | None = None) -> None:
+    def __init__(self, target: Target, host: str | None = None, *, dry_run: bool = False) -> None:
         self.target = target
         self.host = host
+        self.dry_run = dry_run
 
     def get(self, *path: str, params: Params = ()) -> Any:
         return self._request("GET", path, params, None).body
@@ -83,7 +93,8 @@ class Client:
         body: Mapping[str, Any] | None,
         wait: float = 0.0,
     ) -> Answer:
-        target = build_path(("api", "v1", *path), params, self.host)
+        rehearsal = self.dry_run and method != "GET"
+        target = build_path(("api", "v1", *path), [*params, *(_REHEARSAL if rehearsal else [])], self.host)
         headers = {"Accept": "application/json", **authorize(self.target)}
         content = None
         if body is not None:
@@ -98,7 +109,10 @@ class Client:
             ) from error
         except (OSError, http.client.HTTPException) as error:
             raise unreachable(self.target, error) from error
-        return read_answer(status, data)
+        answer = read_answer(status, data)
+        if rehearsal:
+            raise Rehearsed(answer.body["plans"])
+        return answer
 
     def _exchange(
         self, method: str, target: str, content: bytes | None, headers: dict[str, str], wait: float

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from netadmin.cli.session import (
-    HostCommand,
+    ChangeCommand,
     Session,
     changed_id,
     check_links,
@@ -107,7 +107,7 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
     return changed_id(session.client.post("containers", body=body))
 
 
-@click.command(cls=HostCommand, context_settings=COMMAND_SETTINGS)
+@click.command(cls=ChangeCommand, context_settings=COMMAND_SETTINGS)
 @container_options
 @click.option("-d", "--detach", is_flag=True, help="Do not wait for the command to end.")
 @with_session
@@ -125,7 +125,7 @@ def run(session: Session, detach: bool, **given: Any) -> None:
         sys.exit(follow_container(session.client, identity))
 
 
-@click.command(cls=HostCommand, context_settings=COMMAND_SETTINGS)
+@click.command(cls=ChangeCommand, context_settings=COMMAND_SETTINGS)
 @container_options
 @with_session
 def create(session: Session, **given: Any) -> None:
@@ -149,7 +149,7 @@ timeout_option = click.option(
 )
 
 
-@click.command(cls=HostCommand)
+@click.command(cls=ChangeCommand)
 @names_argument
 @with_session
 def start(session: Session, names: tuple[str, ...]) -> None:
@@ -157,7 +157,7 @@ def start(session: Session, names: tuple[str, ...]) -> None:
     _act(session, names, "start")
 
 
-@click.command(cls=HostCommand)
+@click.command(cls=ChangeCommand)
 @names_argument
 @timeout_option
 @with_session
@@ -166,7 +166,7 @@ def stop(session: Session, names: tuple[str, ...], timeout: float | None) -> Non
     _act(session, names, "stop", timeout)
 
 
-@click.command(cls=HostCommand)
+@click.command(cls=ChangeCommand)
 @names_argument
 @timeout_option
 @with_session
@@ -175,7 +175,7 @@ def restart(session: Session, names: tuple[str, ...], timeout: float | None) -> 
     _act(session, names, "restart", timeout)
 
 
-@click.command(cls=HostCommand)
+@click.command(cls=ChangeCommand)
 @names_argument
 @click.option("-f", "--force", is_flag=True, help="Running ones too.")
 @with_session
@@ -189,7 +189,7 @@ def rm(session: Session, names: tuple[str, ...], force: bool) -> None:
     for_each(names, remove)
 
 
-@click.command(cls=HostCommand)
+@click.command(cls=ChangeCommand)
 @click.argument("old")
 @click.argument("new")
 @with_session

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from netadmin.cli.errors import Failure
-from netadmin.cli.output import describe_age, print_json, print_table
-from netadmin.cli.session import HostCommand, Session, for_each, with_session
+from netadmin.cli.output import describe_age, print_json, print_plans, print_table
+from netadmin.cli.session import HostCommand, RehearsedCommand, Session, for_each, with_session
 
 
 @click.group()
@@ -75,7 +75,7 @@ def _tell_command(command: str, name: str) -> None:
     click.echo(command)
 
 
-@host.command(name="set")
+@host.command(cls=RehearsedCommand, name="set")
 @click.argument("name", metavar="HOST")
 @click.option("--advertise", metavar="IP", required=True, help="Its address for tunnels.")
 @with_session
@@ -93,7 +93,7 @@ def _post_each(session: Session, names: tuple[str, ...], action: str) -> None:
     for_each(names, act)
 
 
-@host.command()
+@host.command(cls=RehearsedCommand)
 @click.argument("names", nargs=-1, required=True, metavar="HOST...")
 @with_session
 def drain(session: Session, names: tuple[str, ...]) -> None:
@@ -101,7 +101,7 @@ def drain(session: Session, names: tuple[str, ...]) -> None:
     _post_each(session, names, "drain")
 
 
-@host.command()
+@host.command(cls=RehearsedCommand)
 @click.argument("names", nargs=-1, required=True, metavar="HOST...")
 @with_session
 def undrain(session: Session, names: tuple[str, ...]) -> None:
@@ -149,6 +149,20 @@ def purge() -> None:
     if os.geteuid() != 0:
         raise Failure("Only root can change this machine's network; run `sudo netadmin host purge`.")
     sys.exit(subprocess.run([sys.executable, "-m", "workers", "purge"], check=False).returncode)
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[HOST...]")
+@click.option("--json", "as_json", is_flag=True, help="All that is known, as a JSON array.")
+@with_session
+def plan(session: Session, names: tuple[str, ...], as_json: bool) -> None:
+    """Show what hosts would mend if they looked at themselves now; nothing is done."""
+    asked = names or [one["name"] for one in session.client.list_all("hosts")]
+    plans: list[Any] = []
+    try:
+        for_each(asked, lambda name: plans.append(session.client.get("hosts", name, "plan")))
+    finally:
+        (print_json if as_json else print_plans)(plans)
 
 
 @click.command(cls=HostCommand)

@@ -7,6 +7,7 @@ import click
 from netadmin.cli.client import Params
 from netadmin.cli.output import natural_key, print_json, print_table, shorten
 from netadmin.cli.session import (
+    ChangeCommand,
     HostCommand,
     Session,
     changed_id,
@@ -27,7 +28,7 @@ def network() -> None:
     """Make, change and show networks."""
 
 
-@network.command(cls=HostCommand)
+@network.command(cls=ChangeCommand)
 @click.argument("name")
 @click.option("-d", "--driver", default="bridge", show_default=True, help="Kind of network.")
 @click.option("--subnet", "subnets", multiple=True, metavar="CIDR", help="Address block; repeat for several.")
@@ -75,7 +76,7 @@ def create(
     click.echo(changed_id(session.client.post("networks", body=body)))
 
 
-@network.command(cls=HostCommand)
+@network.command(cls=ChangeCommand)
 @click.argument("network")
 @click.argument("container")
 @click.option("--ip", "ipv4_address", metavar="IP", help="IPv4 address.")
@@ -103,7 +104,7 @@ def connect(
     tell_pending(session.client.post("networks", network, "connect", body=body))
 
 
-@network.command(cls=HostCommand)
+@network.command(cls=ChangeCommand)
 @click.argument("network")
 @click.argument("container")
 @click.option("-f", "--force", is_flag=True, help="Even when the container is unknown or its host is stuck.")
@@ -164,7 +165,7 @@ def ls(session: Session, quiet: bool, no_trunc: bool, filters: Params, as_json: 
         print_table(heads, rows)
 
 
-@network.command(cls=HostCommand)
+@network.command(cls=ChangeCommand)
 @click.argument("names", nargs=-1, required=True, metavar="NETWORK...")
 @with_session
 def rm(session: Session, names: tuple[str, ...]) -> None:
@@ -177,7 +178,7 @@ def rm(session: Session, names: tuple[str, ...]) -> None:
     for_each(names, remove)
 
 
-@network.command(cls=HostCommand)
+@network.command(cls=ChangeCommand)
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @click.option(
     "--filter",
@@ -190,7 +191,7 @@ def rm(session: Session, names: tuple[str, ...]) -> None:
 @with_session
 def prune(session: Session, force: bool, filters: list[tuple[str, str]]) -> None:
     """Remove all networks that no container uses."""
-    if not force and not click.confirm(PRUNE_WARNING, err=True):
+    if not (force or session.dry_run) and not click.confirm(PRUNE_WARNING, err=True):
         return
     body: dict[str, Any] = {"labels": [value for _, value in filters]}
     if session.host:

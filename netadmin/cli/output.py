@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,22 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo("   ".join(padded).rstrip())
+
+
+def print_plans(plans: Iterable[Mapping[str, Any]]) -> None:
+    """What hosts would do, a line each."""
+    said = False
+    for plan in plans:
+        if plan["problem"]:
+            click.echo(f"{plan['host']}: cannot say: {plan['problem']}", err=True)
+            continue
+        for operation in plan["operations"]:
+            said = True
+            click.echo(_flatten(f"{plan['host']}: {operation['text']}"))
+        if more := plan["total"] - len(plan["operations"]):
+            click.echo(f"{plan['host']}: … and {more} more")
+    if not said:
+        click.echo("Nothing to do on any host.", err=True)
 
 
 def print_json(value: Any) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from netadmin.cli.client import Answer, Client
+from netadmin.cli.client import Answer, Client, Rehearsed
 from netadmin.cli.errors import Failure, report
+from netadmin.cli.output import print_plans
 from netadmin.cli.target import find_target
 
 
@@ -17,10 +18,11 @@ class Session:
     """One run of the command line; finds its server when the first request needs it."""
 
     host: str | None = None
+    dry_run: bool = False
 
     @cached_property
     def client(self) -> Client:
-        return Client(find_target(), self.host)
+        return Client(find_target(), self.host, dry_run=self.dry_run)
 
 
 def _remember_host(context: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -49,11 +51,38 @@ class HostCommand(click.Command):
         self.params.append(make_host_option())
 
 
+class RehearsedCommand(click.Command):
+    """A command that can say what it would do."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params.append(
+            click.Option(
+                ["--dry-run"],
+                is_flag=True,
+                expose_value=False,
+                callback=_remember_dry_run,
+                help="Only show what each host would do.",
+            )
+        )
+
+
+class ChangeCommand(HostCommand, RehearsedCommand):
+    """Both, as most changes."""
+
+
+def _remember_dry_run(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.ensure_object(Session).dry_run = value
+
+
 def with_session(function: Callable[..., None]) -> Callable[..., None]:
     """Give the command its Session as first argument."""
 
     def call(*arguments: Any, **options: Any) -> None:
-        function(click.get_current_context().ensure_object(Session), *arguments, **options)
+        try:
+            function(click.get_current_context().ensure_object(Session), *arguments, **options)
+        except Rehearsed as rehearsed:
+            print_plans(rehearsed.plans)
 
     return update_wrapper(call, function)
 
@@ -82,6 +111,8 @@ def for_each(names: Iterable[str], act: Callable[[str], None]) -> None:
     for name in names:
         try:
             act(name)
+        except Rehearsed as rehearsed:
+            print_plans(rehearsed.plans)
         except Failure as failure:
             report(failure)
             failed = True

@@ -67,3 +67,21 @@ def test_labels_are_changed_and_a_container_is_renamed(page: Page, product: Prod
     expect(page.get_by_role("heading", name="second")).to_be_visible()
     product.do("rm second")
     product.do("network rm marked")
+
+
+def test_what_a_removal_would_do_is_shown_before(page: Page, product: Product) -> None:
+    page.goto(f"/containers/{container_id(product, 'container7')}")
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("button", name="Show what would be done").click()
+    plan = page.get_by_test_id("plan")
+    expect(plan).to_contain_text("node1: ")
+    expect(plan).to_contain_text("remove sandbox container7")
+    page.get_by_role("button", name="Cancel").click()
+    product.do("inspect container7")
+
+
+def test_a_host_says_what_it_would_mend(page: Page) -> None:
+    page.goto("/hosts/node1")
+    page.get_by_role("tab", name="Drift").click()
+    page.get_by_role("button", name="Show what would be mended now").click()
+    expect(page.get_by_text("Nothing to do on any host.")).to_be_visible()

@@ -4,6 +4,9 @@ from typing import Any
 
 from workers.contract.state import Struct
 
+OPERATIONS = 500
+"""Most operations that one plan tells; what is more is only counted."""
+
 
 class Question(Struct, frozen=True, kw_only=True):
     id: str
@@ -12,7 +15,8 @@ class Question(Struct, frozen=True, kw_only=True):
     exec {session, container, sandbox, hostname, command, env, tty, columns, rows};
     follow_logs {session, container, tail};
     explain_names {asked: [{container, name}], type}; measure {sources: [{sandbox, addresses}], count, timeout};
-    read_interfaces {sandboxes}; list_links {network}."""
+    read_interfaces {sandboxes}; list_links {network};
+    plan {host, changed: [row] or None for what mending would do}."""
     arguments: dict[str, Any]
     at: float
     """When it was asked, in seconds since the epoch: an old one is not answered."""
@@ -26,7 +30,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     """logs {text}; run_once {code, output, truncated}; explain_names {answers: [{step, network, network_name,
     answers, rcode} or {error}]};
     measure {by sandbox: [{address, sent, received, rtt_ms, error}]}; read_interfaces {by sandbox: [interface]};
-    list_links {links: [device]}."""
+    list_links {links: [device]}; plan {operations: [{verb, kind, text}], total}."""
     error: str = ""
     """When not ok: one sentence for the person who asked."""
     code: int = 0

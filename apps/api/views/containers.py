@@ -66,6 +66,7 @@ def exec_arguments(container: Container, command: list[str], env: Mapping[str, s
 class ContainerView(Resource[Container]):
     serializer_class = ContainerOut
     filterset_class = filters.Containers
+    rehearsed = ("create", "destroy", "start", "stop", "restart", "rename")
 
     def get_queryset(self) -> QuerySet[Container]:
         return with_endpoints()

@@ -15,13 +15,15 @@ from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView
 
 from apps.accounts.permissions import AdministratorChanges, OperatorChanges
-from apps.accounts.roles import account
 from apps.api import filters, requests
+from apps.api.changes import read_change
+from apps.api.rehearsals import HostPlanOut
 from apps.api.representations import HostOut, Invited, Sealed
 from apps.api.views.base import Resource, read
 from apps.common.errors import DomainError
 from apps.delivery import joining
 from apps.delivery.changes import Change
+from apps.delivery.rehearsals import plan_repair
 from apps.hosts import services as hosts
 from apps.hosts.models import Host
 from workers.contract import joining as contract
@@ -35,6 +37,7 @@ class HostView(mixins.ListModelMixin, Resource[Host]):
     serializer_class = HostOut
     filterset_class = filters.Hosts
     queryset = Host.objects.all()
+    rehearsed = ("partial_update", "drain", "undrain")
 
     def get_permissions(self) -> list[Any]:
         """An operator may only take a host out of use for a while."""
@@ -68,6 +71,12 @@ class HostView(mixins.ListModelMixin, Resource[Host]):
         force = request.query_params.get("force", "").lower() in ("1", "true")
         joining.remove_host(self._change("host.remove", {"force": force}), hosts.pick(self.term), force=force)
         return Response(status=204)
+
+    @extend_schema(responses={200: HostPlanOut})
+    @action(detail=True, methods=["get"])
+    def plan(self, request: Request, id: str) -> Response:
+        """What the host would do if it looked at itself now; nothing is done."""
+        return Response(HostPlanOut(plan_repair(hosts.pick(self.term))).data)
 
     @extend_schema(request=None, responses={200: Invited})
     @action(detail=True, methods=["post"])
@@ -105,7 +114,7 @@ class HostView(mixins.ListModelMixin, Resource[Host]):
         return Response(HostOut(Host.objects.get(pk=host.pk)).data)
 
     def _change(self, name: str, detail: dict[str, Any]) -> Change:
-        return Change(actor=account(self.request.user), action=name, detail=detail)
+        return read_change(self.request, name, detail)
 
     def _invited(self, host: Host, token: contract.Token, status: int) -> Response:
         command = joining.word_command(token, self.request.build_absolute_uri("/"))

@@ -11,16 +11,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts.roles import account
 from apps.api import filters, requests
-from apps.api.changes import change, change_on_all
+from apps.api.changes import change, change_on_all, read_change
 from apps.api.inspect import describe_network
 from apps.api.representations import EndpointOut, NetworkOut, Plan, Removed, show_use
 from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read, refuse_host
 from apps.common.errors import DomainError, NotFound
 from apps.common.fields import given_as
 from apps.containers.models import Container
-from apps.delivery.changes import Change, record
+from apps.delivery.changes import record
 from apps.delivery.rights import demand
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network
@@ -89,6 +88,7 @@ def ready_to_make(given: Mapping[str, Any]) -> Callable[[Host | None], Network]:
 class NetworkView(Resource[Network]):
     serializer_class = NetworkOut
     filterset_class = filters.Networks
+    rehearsed = ("create", "partial_update", "destroy", "connect", "disconnect", "prune")
 
     def get_queryset(self) -> QuerySet[Network]:
         return all_networks()
@@ -163,7 +163,7 @@ class NetworkView(Resource[Network]):
         network = (
             Network.objects.select_for_update(of=("self",)).select_related("host").get(pk=self.found().pk)
         )
-        asked = Change(actor=account(request.user), action="network.relabel", detail=given)
+        asked = read_change(request, "network.relabel", given)
         # By the labels that it has; the new ones are judged when the change is recorded.
         demand(asked.actor, asked.action, network)
         network_services.relabel_network(network, given["labels"])

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import AdministratorChanges
-from apps.accounts.roles import account
 from apps.api import filters, requests
+from apps.api.changes import read_change
 from apps.api.representations import (
     EndpointOut,
     OperationOut,
@@ -21,7 +21,7 @@ from apps.api.representations import (
 )
 from apps.api.views.base import Resource, read
 from apps.common.errors import NotFound
-from apps.delivery.changes import Change, record
+from apps.delivery.changes import record
 from apps.delivery.models import Operation
 from apps.ipam.models import Pool, Subnet
 from apps.ipam.services import store_pool, utilisations
@@ -73,6 +73,7 @@ class PoolView(mixins.ListModelMixin, Resource[Pool]):
     filterset_class = filters.Pools
     queryset = Pool.objects.all()
     permission_classes = [AdministratorChanges]
+    rehearsed = ("create", "destroy")
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One pool."""
@@ -84,7 +85,7 @@ class PoolView(mixins.ListModelMixin, Resource[Pool]):
         """Add a pool."""
         given = read(requests.PoolCreate, request)
         pool = store_pool(Pool(**given))
-        record(Change(actor=account(request.user), action="pool.create", detail=given), pool, None)
+        record(read_change(request, "pool.create", given), pool, None)
         return Response(PoolOut(pool).data, status=201)
 
     @extend_schema(responses={204: None})
@@ -92,9 +93,7 @@ class PoolView(mixins.ListModelMixin, Resource[Pool]):
     def destroy(self, request: Request, id: str) -> Response:
         """Remove a pool; subnets that were cut from it stay."""
         pool = self._found()
-        record(
-            Change(actor=account(request.user), action="pool.remove", detail={"base": pool.base}), pool, None
-        )
+        record(read_change(request, "pool.remove", {"base": pool.base}), pool, None)
         pool.delete()
         return Response(status=204)
 

@@ -10,8 +10,8 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import Grant
 from apps.accounts.permissions import AdministratorChanges
-from apps.accounts.roles import account
 from apps.api import filters, requests
+from apps.api.changes import read_change
 from apps.api.people import GrantOut, RightsOut
 from apps.api.views.base import HOST, Resource, given, narrowing_host, parameter, read, required
 from apps.common.errors import NotFound
@@ -31,6 +31,7 @@ class GrantView(mixins.ListModelMixin, Resource[Grant]):
     lookup_value_regex = "[0-9]{1,18}"
     queryset = Grant.objects.select_related("team").prefetch_related("team__user_set")
     permission_classes = [AdministratorChanges]
+    rehearsed = ("create", "destroy")
 
     def get_serializer_context(self) -> dict[str, Any]:
         named = Network.objects.filter(pk__in=Grant.objects.exclude(network="").values("network"))
@@ -55,7 +56,7 @@ class GrantView(mixins.ListModelMixin, Resource[Grant]):
         return Response(status=204)
 
     def _change(self, name: str, detail: dict[str, Any]) -> Change:
-        return Change(actor=account(self.request.user), action=name, detail=dict(detail))
+        return read_change(self.request, name, dict(detail))
 
 
 class RightsView(APIView):

@@ -7,6 +7,7 @@ import { useState, type ReactNode } from "react";
 import { spellRequest, type Action } from "@/lib/actions";
 import { Refusal, send, type Operation, type Sent } from "@/lib/api";
 import { Copy } from "./copy";
+import { Rehearsal } from "./plan";
 
 /** Carries out an action and tells what came of it; throws the Refusal after telling it, unless it names a field. */
 export async function perform(action: Action, quiet = false): Promise<Sent> {
@@ -33,7 +34,7 @@ export async function perform(action: Action, quiet = false): Promise<Sent> {
   }
 }
 
-/** The action as a command line and as a call, to copy. */
+/** The action as a command line and as a call, to copy; and what it would do. */
 export function Spelt({ action }: { action: Action }) {
   const [open, { toggle }] = useDisclosure(false);
   return (
@@ -57,6 +58,7 @@ export function Spelt({ action }: { action: Action }) {
           <Copy text={spellRequest(action)} what="API call" />
         </Group>
       </Collapse>
+      <Rehearsal action={action} />
     </Stack>
   );
 }

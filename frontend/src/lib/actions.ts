@@ -30,6 +30,9 @@ const pairs = (values: Record<string, string> | undefined): string[] =>
   Object.entries(values ?? {}).map(([key, value]) => (value ? `${key}=${value}` : key));
 const path = (...parts: string[]): string => `${ROOT}/${parts.map(encodeURIComponent).join("/")}/`;
 
+/** Whether hosts can be asked what they would do for it: what else there is touches none. */
+export const isRehearsed = (action: Action): boolean => /^\/api\/v1\/(networks|containers)\//.test(action.path);
+
 /** The request as a line for curl. */
 export function spellRequest(action: Action): string {
   const words = ["curl", "-X", action.method, "-H", "Authorization: Bearer $TOKEN"];

@@ -333,6 +333,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{id}/plan/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the host would do if it looked at itself now; nothing is done. */
+        get: operations["hosts_plan_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hosts/{id}/renew/": {
         parameters: {
             query?: never;
@@ -1149,6 +1166,14 @@ export interface components {
             name: string;
             advertise?: string | null;
         };
+        HostPlan: {
+            host: string;
+            /** @description In their order; of very many only the first. */
+            operations: components["schemas"]["PlannedStep"][];
+            total: number;
+            /** @description Why the host could not say, or empty. */
+            problem: string;
+        };
         /**
          * @description * `invited` - invited
          *     * `online` - online
@@ -1536,6 +1561,13 @@ export interface components {
             subnets: components["schemas"]["SubnetUse"][];
             refusal: components["schemas"]["Fault"] | null;
         };
+        PlannedStep: {
+            verb: components["schemas"]["VerbEnum"];
+            /** @description Of kernel object: bridge, sandbox, port, name … */
+            kind: string;
+            /** @description In words. */
+            text: string;
+        };
         Pool: {
             readonly id: number;
             name: string;
@@ -1726,6 +1758,13 @@ export interface components {
              */
             expires?: string | null;
         };
+        /**
+         * @description * `create` - create
+         *     * `change` - change
+         *     * `remove` - remove
+         * @enum {string}
+         */
+        VerbEnum: "create" | "change" | "remove";
     };
     responses: never;
     parameters: never;
@@ -1869,7 +1908,10 @@ export interface operations {
     };
     containers_create: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description respond-async: answer at once; wait: 503 instead of 202 when the host is silent. */
                 Prefer?: "respond-async" | "wait";
@@ -2010,6 +2052,8 @@ export interface operations {
     containers_destroy: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Even if it runs. */
                 force?: boolean;
                 /** @description Name of the host, where names may repeat. */
@@ -2307,6 +2351,8 @@ export interface operations {
     containers_rename_create: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -2401,6 +2447,8 @@ export interface operations {
     containers_restart_create: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -2495,6 +2543,8 @@ export interface operations {
     containers_start_create: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -2585,6 +2635,8 @@ export interface operations {
     containers_stop_create: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -2941,6 +2993,8 @@ export interface operations {
     grants_create: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -3020,7 +3074,10 @@ export interface operations {
     };
     grants_destroy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3341,7 +3398,10 @@ export interface operations {
     };
     hosts_partial_update: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3420,7 +3480,10 @@ export interface operations {
     };
     hosts_drain_create: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3484,6 +3547,54 @@ export interface operations {
             };
             /** @description The host does not answer. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    hosts_plan_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostPlan"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3645,7 +3756,10 @@ export interface operations {
     };
     hosts_undrain_create: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4012,7 +4126,10 @@ export interface operations {
     };
     networks_create: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description respond-async: answer at once; wait: 503 instead of 202 when the host is silent. */
                 Prefer?: "respond-async" | "wait";
@@ -4153,6 +4270,8 @@ export interface operations {
     networks_destroy: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -4242,6 +4361,8 @@ export interface operations {
     networks_partial_update: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -4324,6 +4445,8 @@ export interface operations {
     networks_connect_create: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -4418,6 +4541,8 @@ export interface operations {
     networks_disconnect_create: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description Name of the host, where names may repeat. */
                 host?: string;
             };
@@ -4642,7 +4767,10 @@ export interface operations {
     };
     networks_prune_create: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description respond-async: answer at once; wait: 503 instead of 202 when the host is silent. */
                 Prefer?: "respond-async" | "wait";
@@ -4882,7 +5010,10 @@ export interface operations {
     };
     pools_create: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5007,7 +5138,10 @@ export interface operations {
     };
     pools_destroy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 id: string;

@@ -35,7 +35,7 @@ def test_every_command_has_a_section_and_every_section_a_command() -> None:
 @pytest.mark.parametrize("path", COMMANDS)
 def test_every_option_of_a_command_is_explained(path: str) -> None:
     documented = set(re.findall(r"^\| (?:`[^`]+`, )*`(--[a-z0-9-]+)", SECTIONS[path], re.MULTILINE))
-    common = {"--host", "--help"}
+    common = {"--host", "--help", "--dry-run"}
     options = {option.opts[-1] for option in COMMANDS[path].params if isinstance(option, click.Option)}
     assert documented == options - common
 

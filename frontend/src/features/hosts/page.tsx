@@ -5,10 +5,11 @@ import { Act } from "@/components/act";
 import { Mono } from "@/components/copy";
 import { Facts } from "@/components/facts";
 import { Answered, Empty, Page, Problem } from "@/components/page";
+import { Ask } from "@/components/plan";
 import { DataTable } from "@/components/table";
 import { columns } from "@/features/containers/columns";
 import { driveHost, removeHost } from "@/lib/actions";
-import { Refusal, type Host, type Schemas } from "@/lib/api";
+import { api, get, Refusal, type Host, type Schemas } from "@/lib/api";
 import { count, formatAge, formatTime } from "@/lib/format";
 import { useContainers, useHosts, useNetworks } from "@/lib/records";
 import { useIsAdmin } from "@/lib/session";
@@ -96,7 +97,10 @@ function Known({ host }: { host: Host }) {
           <About host={host} />
         </Tabs.Panel>
         <Tabs.Panel value="drift">
-          <Drift host={host} />
+          <Stack>
+            <Drift host={host} />
+            <Ask label="Show what would be mended now" about={host.name} ask={async () => [await get(api.GET("/api/v1/hosts/{id}/plan/", { params: { path: { id: host.name } } }))]} />
+          </Stack>
         </Tabs.Panel>
         <Tabs.Panel value="containers">
           <DataTable
