@@ -1,4 +1,4 @@
-"""The web server's application: HTTP for Django, WebSockets for Channels."""
+"""The web server's application: HTTP for Django and for clients of the Docker Engine, WebSockets for Channels."""
 
 import os
 from typing import Any
@@ -15,6 +15,7 @@ from django.urls import path  # noqa: E402
 from apps.accounts.websockets import Authenticated  # noqa: E402
 from apps.api.live import PageConsumer  # noqa: E402
 from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
+from apps.docker_api.application import DockerApi  # noqa: E402
 from netadmin.handler import ThreadedHandler  # noqa: E402
 
 consumers: dict[str, Any] = {
@@ -25,5 +26,5 @@ consumers: dict[str, Any] = {
 # Channels' router takes ASGI applications where Django's takes views.
 websockets: list[Any] = [path(route, consumer) for route, consumer in consumers.items()]
 application = ProtocolTypeRouter(
-    {"http": ThreadedHandler(), "websocket": Authenticated(URLRouter(websockets))}
+    {"http": DockerApi(ThreadedHandler()), "websocket": Authenticated(URLRouter(websockets))}
 )

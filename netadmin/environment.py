@@ -252,6 +252,11 @@ class Environment:
         return self.state_dir / "web.sock"
 
     @property
+    def docker_dir(self) -> Path:
+        """NAME.sock in it is the Docker Engine API of the host of that name, for the local administrator."""
+        return self.state_dir / "docker"
+
+    @property
     def host_dir(self) -> Path:
         """What the processes of this machine's own host keep."""
         return self.state_dir / "hosts" / self.host_name

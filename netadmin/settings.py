@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "apps.connectivity",
     "apps.accounts",
     "apps.api",
+    "apps.docker_api",
     "apps.panel",
 ]
 MIDDLEWARE = [

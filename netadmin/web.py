@@ -1,16 +1,24 @@
-"""The web server: one application behind two sockets.
+"""The web server: one application behind several sockets.
 
-TCP is for everybody who signs in; the Unix socket is the local administrator's, who needs no login because nobody
-else can open it. The application tells them apart by the ASGI scope's `server`.
+TCP is for everybody who signs in; Unix sockets are the local administrator's, who needs no login because nobody
+else can open them. The application tells them apart by the ASGI scope's `server`. Beside its own Unix socket the
+server has one for each host, to which the `docker` command speaks.
 """
 
+import asyncio
+import logging
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
+
+log = logging.getLogger(__name__)
 
 
 def open_tcp(address: tuple[str, int]) -> socket.socket:
@@ -36,7 +44,7 @@ def open_unix(path: Path) -> socket.socket:
 def configure() -> uvicorn.Config:
     return uvicorn.Config(
         "netadmin.asgi:application",
-        http="httptools",
+        http=WebProtocol,
         lifespan="off",
         log_level="warning",
         access_log=False,
@@ -47,10 +55,39 @@ def configure() -> uvicorn.Config:
     )
 
 
+class WebServer(uvicorn.Server):
+    """With a socket for each host, as hosts come and go."""
+
+    def __init__(self, config: uvicorn.Config, engines: Path) -> None:
+        super().__init__(config)
+        self._engines = EngineSockets(engines, open_unix, self._make_protocol)
+        self._following: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._following = asyncio.create_task(self._follow_hosts())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._following is not None:
+            self._following.cancel()
+        self._engines.close()
+        await super().shutdown(sockets=sockets)
+
+    def _make_protocol(self, state: Mapping[str, Any]) -> asyncio.Protocol:
+        return EngineProtocol(self.config, self.server_state, {**self.lifespan.state, **state})
+
+    async def _follow_hosts(self) -> None:
+        # Django is loaded with the application, by now.
+        from apps.docker_api.hosts import follow_host_names
+
+        async for names in follow_host_names():
+            await self._engines.adjust(names)
+
+
 def main() -> None:
     environment = Environment.read()
     sockets = [open_tcp(environment.listen_address), open_unix(environment.web_socket)]
-    uvicorn.Server(configure()).run(sockets=sockets)
+    WebServer(configure(), environment.docker_dir).run(sockets=sockets)
 
 
 if __name__ == "__main__":

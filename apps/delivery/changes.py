@@ -21,7 +21,7 @@ from apps.delivery.models import Operation
 from apps.delivery.rehearsals import end_rehearsal
 from apps.delivery.rights import demand
 from apps.delivery.sender import send_changes
-from apps.delivery.snapshots import describe
+from apps.delivery.snapshots import describe, tell_touched
 from apps.events.door import announce
 from apps.hosts.models import Host
 from apps.hosts.services import advance
@@ -166,6 +166,7 @@ def _describe(change: Change, subject: models.Model) -> dict[str, Any]:
         "subject_id": str(subject.pk),
         "subject_name": str(subject)[:200],
         "detail": dict(change.detail),
+        "touched": tell_touched(change.action, subject),
         "after": None if change.action.endswith(GOING) else describe(subject),
     }
 

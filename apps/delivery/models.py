@@ -25,6 +25,7 @@ class Operation(models.Model):
     subject_id = models.CharField(max_length=64, db_index=True)
     subject_name = models.CharField(max_length=200)
     detail = models.JSONField(default=dict, help_text="What was asked for.")
+    touched = models.JSONField(default=dict, help_text="Networks that a container joined or left by it.")
     after = models.JSONField(null=True, help_text="What the subject was then; null: gone.")
     host = models.ForeignKey(Host, null=True, on_delete=models.SET_NULL)
     revision = models.BigIntegerField(default=0, help_text="Done when the host has applied this revision.")

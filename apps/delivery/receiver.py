@@ -16,6 +16,7 @@ from apps.delivery.changes import announce_operation
 from apps.delivery.models import Operation
 from apps.delivery.sender import send_changes, send_peers, spread
 from apps.delivery.silence import welcome
+from apps.delivery.snapshots import tell_touched
 from apps.events.door import announce
 from apps.hosts.models import Host
 from apps.hosts.services import advance, record_contact, record_facts, record_look, renew_epochs
@@ -238,6 +239,7 @@ def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
             subject_id=container.pk,
             subject_name=container.name,
             detail={"exit_code": exit_.code, "message": exit_.message},
+            touched=tell_touched("container.exit", container),
             host=locked,
             revision=locked.revision,
         )

@@ -1,8 +1,10 @@
 """What a subject is at the moment of a change, for the history. No queries: a change does not pay for its history."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 
 from apps.accounts.models import Grant
 from apps.containers.models import Container
@@ -23,3 +25,37 @@ FIELDS: dict[type[models.Model], tuple[str, ...]] = {
 def describe(subject: models.Model) -> dict[str, Any]:
     """Its fields as a person set them; {} for what has none of interest."""
     return {name: getattr(subject, name) for name in FIELDS.get(type(subject), ())}
+
+
+ENDINGS = frozenset({"container.exit", "container.stop", "container.restart"})
+"""Changes by which a container ends, or has."""
+
+
+def list_networks(networks: Iterable[Network]) -> list[dict[str, str]]:
+    return [{"id": network.pk, "name": network.name, "driver": network.driver} for network in networks]
+
+
+def tell_touched(action: str, subject: models.Model) -> dict[str, Any]:
+    """Which networks a running container joined or left by the change, while that can still be seen.
+
+    {"container": id, "networks": [{id, name, driver}]}; a query only where a container begins or ends.
+    """
+    if isinstance(subject, Endpoint):
+        joined = [subject.network] if subject.container.running else []
+        return {"container": subject.container_id, "networks": list_networks(joined)}
+    if isinstance(subject, Container) and (subject.running or action in ENDINGS or _ends(subject)):
+        return {"container": subject.pk, "networks": list_networks(_networks_of(subject))}
+    return {}
+
+
+def _ends(container: Container) -> bool:
+    """It runs still, and shall be removed."""
+    going = container.wanted == Container.Wanted.REMOVING
+    return going and container.started is not None and container.finished is None
+
+
+def _networks_of(container: Container) -> Iterable[Network]:
+    """Those that it is on, and those that it just left with this change."""
+    mine = Q(removing=False) | Q(revision=container.revision)
+    endpoints = Endpoint.objects.filter(mine, container=container)
+    return Network.objects.filter(pk__in=endpoints.values("network"))

@@ -82,6 +82,7 @@ def parse_address(text: str, field: str) -> Address:
             "address_malformed",
             f"{text!r} is not an IP address; write it like 10.1.0.9 or fd00::9, without a prefix length.",
             field,
+            {"given": text},
         )
     return address
 
@@ -99,6 +100,7 @@ def parse_written(text: str, field: str) -> tuple[Address, int]:
             "cidr_malformed",
             f"{text!r} is not an address block; write it like 10.1.0.0/24 or fd00:1::/64.",
             field,
+            {"given": text},
         )
     return address, int(length)
 
@@ -110,7 +112,10 @@ def parse_block(text: str, field: str) -> Block:
     if block.network_address != address:
         noun = "The ip-range" if field == "ip_range" else "The pool" if field == "base" else "Subnet"
         raise Invalid(
-            "cidr_host_bits", f"{noun} {address}/{length} has host bits set; did you mean {block}?", field
+            "cidr_host_bits",
+            f"{noun} {address}/{length} has host bits set; did you mean {block}?",
+            field,
+            {"given": f"{address}/{length}", "meant": str(block)},
         )
     return block
 

@@ -102,12 +102,20 @@ def plan_subnet(block: Block, request: SubnetRequest) -> SubnetPlan:
                 f"The auxiliary address {text} needs a name of 1 to {NAME_LIMIT} characters.",
                 "aux",
             )
-        address = _read_inside(block, text, "aux", f"The auxiliary address {name}")
-        _claim(taken, Taken(to_wide(address), "reserved", name), block, "aux")
+        _reserve(taken, block, name, text)
     if gateway is None:
         gateway = _lowest_free(taken, ip_range or block)
     taken[gateway] = Taken(gateway, "gateway")
     return SubnetPlan(block, gateway, ip_range, tuple(taken[wide] for wide in sorted(taken)))
+
+
+def _reserve(taken: dict[int, Taken], block: Block, name: str, text: str) -> None:
+    try:
+        address = _read_inside(block, text, "aux", f"The auxiliary address {name}")
+        _claim(taken, Taken(to_wide(address), "reserved", name), block, "aux")
+    except Invalid as error:
+        # Somebody with many of them is told which one.
+        raise Invalid(error.code, error.message, error.field, {**error.details, "name": name}) from None
 
 
 def edges(block: Block) -> tuple[int, ...]:
@@ -135,21 +143,30 @@ def describe_taken(purpose: str, name: str, text: str, cidr: str) -> str:
 
 def _read_range(block: Block, text: str) -> Block:
     ip_range = parse_block(text, "ip_range")
+    facts = _compare(block, str(ip_range))
     if ip_range.version != block.version:
         raise Invalid(
             "family_mismatch",
             f"The ip-range {ip_range} is IPv{ip_range.version} but the subnet {block} is IPv{block.version}.",
             "ip_range",
+            facts,
         )
     if ip_range.prefixlen < block.prefixlen:
         raise Invalid(
             "ip_range_wider",
             f"The ip-range {ip_range} is larger than the subnet {block}; choose a block inside the subnet.",
             "ip_range",
+            facts,
         )
     if not contains(block, ip_range.network_address):
-        raise Invalid("outside_subnet", f"The ip-range {ip_range} is outside the subnet {block}.", "ip_range")
+        raise Invalid(
+            "outside_subnet", f"The ip-range {ip_range} is outside the subnet {block}.", "ip_range", facts
+        )
     return ip_range
+
+
+def _compare(block: Block, given: str) -> dict[str, str]:
+    return {"given": given, "subnet": str(block), "subnet_family": str(block.version)}
 
 
 def _read_inside(block: Block, text: str, at: str, noun: str) -> Address:
@@ -159,9 +176,15 @@ def _read_inside(block: Block, text: str, at: str, noun: str) -> Address:
             "family_mismatch",
             f"{noun} {address} is IPv{address.version} but the subnet {block} is IPv{block.version}.",
             at,
+            _compare(block, str(address)),
         )
     if not contains(block, address):
-        raise Invalid("outside_subnet", f"{noun} {address} is outside the subnet {block}.", at)
+        raise Invalid(
+            "outside_subnet",
+            f"{noun} {address} is outside the subnet {block}.",
+            at,
+            _compare(block, str(address)),
+        )
     return address
 
 
@@ -171,7 +194,12 @@ def _claim(taken: dict[int, Taken], wanted: Taken, block: Block, at: str) -> Non
         text = str(to_address(wanted.wide, family_of(block)))
         noun = "The gateway" if at == "gateway" else f"The auxiliary address {wanted.name}"
         state = describe_taken(holder.purpose, holder.name, text, str(block))
-        raise Invalid("address_reserved", f"{noun} {text} is already {state}; choose another address.", at)
+        raise Invalid(
+            "address_reserved",
+            f"{noun} {text} is already {state}; choose another address.",
+            at,
+            {"given": text},
+        )
     taken[wanted.wide] = wanted
 
 

@@ -261,6 +261,7 @@ def _read_requested(subnets: Sequence[Subnet], requested: str) -> tuple[Subnet, 
         "address_outside_subnet",
         f"The address {address} is outside {listed}; choose one inside.",
         _field(subnets[0]),
+        {"address": str(address)},
     )
 
 

@@ -35,6 +35,12 @@ class Network(models.Model):
     enable_ipv6 = models.BooleanField(default=False)
     options = models.JSONField(default=dict, blank=True)
     labels = models.JSONField(default=dict, blank=True)
+    given = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="What else a Docker client asked for, to be shown to such clients.",
+    )
     created = models.DateTimeField(auto_now_add=True)
     mtu = models.PositiveIntegerField(
         default=0, editable=False, help_text="Of an overlay's interfaces, in bytes."

@@ -189,6 +189,11 @@ def read_link(text: str) -> tuple[str, str]:
     return target, alias or target
 
 
+def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:
+    """Whether every wanted key is there, with the wanted value; None: with any."""
+    return all(key in labels and value in (None, labels[key]) for key, value in wanted.items())
+
+
 def check_dns_name(name: str, field: str) -> None:
     if not DNS_NAME.match(name):
         raise Invalid(

@@ -30,12 +30,16 @@ def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -
     found = by_name or (list(candidates.filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
     if len(found) == 1:
         return found[0]
+    facts = {"noun": noun, "term": term}
     if found:
         kind = "name" if by_name else "beginning of an id"
         raise Invalid(
-            "ambiguous", f"{term!r} is the {kind} of several {noun}s; use the full id or name a host.", noun
+            "ambiguous",
+            f"{term!r} is the {kind} of several {noun}s; use the full id or name a host.",
+            noun,
+            facts | {"matches": str(len(found)), "by": "name" if by_name else "ID prefix"},
         )
-    raise NotFound(f"{noun}_not_found", f"There is no {noun} {term!r}.", noun)
+    raise NotFound(f"{noun}_not_found", f"There is no {noun} {term!r}.", noun, facts)
 
 
 def _is_local(found: Network | Container | Endpoint) -> bool:

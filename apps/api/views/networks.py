@@ -21,9 +21,10 @@ from apps.common.fields import given_as
 from apps.containers.models import Container
 from apps.delivery.changes import record
 from apps.delivery.rights import demand
+from apps.delivery.snapshots import list_networks
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network
-from apps.networks.rules import ask_subnet, read_link
+from apps.networks.rules import ask_subnet, has_labels, read_link
 from apps.networks.selectors import attached, find_container, find_network, subnets_of
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
@@ -259,7 +260,9 @@ class NetworkView(Resource[Network]):
         detail: dict[str, Any] = {"labels": given["labels"], "removed": []}
 
         def work(locked: Host) -> Host:
-            detail["removed"] = [n.name for n in network_services.prune_networks(locked, labels=labels)]
+            pruned = network_services.prune_networks(locked, lambda one: has_labels(one.labels, labels))
+            detail["removed"] = [network.name for network in pruned]
+            detail["networks"] = list_networks(pruned)
             return locked
 
         host = chosen_host(request, given["host"])

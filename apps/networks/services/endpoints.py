@@ -73,6 +73,7 @@ def disconnect(host: Host, network: Network, container: Container) -> Endpoint:
         )
     if network.driver == Driver.HOST:
         raise Invalid("host_network", "A container of the host network cannot be disconnected from it.")
+    endpoint.network, endpoint.container = network, container
     drop(endpoint, host.revision)
     return endpoint
 

@@ -1,6 +1,7 @@
 """Creating and removing networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from apps.common.errors import Conflict, DomainError, Forbidden, Invalid
 from apps.hosts.models import Host
@@ -32,6 +33,7 @@ def create_network(
     enable_ipv6: bool = False,
     options: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Network:
     """Record a network of one host; subnets that were not asked for are chosen so that they overlap nothing."""
     check_network_name(name)
@@ -48,6 +50,7 @@ def create_network(
         enable_ipv6=enable_ipv6,
         options=dict(options or {}),
         labels=dict(labels or {}),
+        given=dict(given or {}),
         revision=host.revision,
     )
     _check_device(network)
@@ -87,17 +90,18 @@ def remove_network(host: Host, network: Network) -> Network:
 
 def refuse_running(network: Network) -> None:
     """A network that a running container is on stays."""
-    holders = [
-        endpoint.container.name
+    holders = sorted(
+        (endpoint.container.name, endpoint.pk)
         for endpoint in Endpoint.objects.filter(in_use(), network=network, removing=False).select_related(
             "container"
         )
-    ]
+    )
     if holders:
         raise Conflict(
             "network_in_use",
-            f"Network {network.name} has running containers: {', '.join(sorted(holders))}; "
+            f"Network {network.name} has running containers: {', '.join(name for name, _ in holders)}; "
             "stop them or disconnect them first.",
+            details={"endpoints": ", ".join(f'name:"{name}" id:"{pk[:12]}"' for name, pk in holders)},
         )
 
 
@@ -110,20 +114,12 @@ def relabel_network(network: Network, labels: Mapping[str, str]) -> Network:
     return network
 
 
-def prune_networks(host: Host, *, labels: Mapping[str, str | None] | None = None) -> list[Network]:
-    """Remove every network of a person's that no container is on."""
+def prune_networks(host: Host, wanted: Callable[[Network], bool]) -> list[Network]:
+    """Remove every network of a person's that no container is on, as far as it is `wanted`."""
     unused = Network.objects.filter(host=host, predefined=False, removing=False).exclude(
         endpoints__in=Endpoint.objects.filter(removing=False)
     )
-    chosen = [
-        network
-        for network in unused
-        if all(
-            key in network.labels and value in (None, network.labels[key])
-            for key, value in (labels or {}).items()
-        )
-    ]
-    return [remove_network(host, network) for network in chosen]
+    return [remove_network(host, network) for network in unused if wanted(network)]
 
 
 def forget_network(network: Network) -> None:

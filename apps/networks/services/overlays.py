@@ -1,6 +1,7 @@
 """Creating and removing overlay networks, which span hosts."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from apps.common.errors import Conflict, Invalid
 from apps.hosts.models import Host
@@ -25,6 +26,7 @@ def create_overlay(
     enable_ipv6: bool = False,
     options: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Network:
     """Record a network that any host with an advertise address may join. Hosts hear of it with their first endpoint."""
     check_network_name(name)
@@ -46,6 +48,7 @@ def create_overlay(
         enable_ipv6=enable_ipv6,
         options=dict(options or {}),
         labels=dict(labels or {}),
+        given=dict(given or {}),
         mtu=_settle_mtu(_usable_hosts(), meaning.mtu),
         applied=True,
     )

@@ -1,0 +1,147 @@
+"""The Docker Engine API as an ASGI application: finds host, account, version and handler, and words every refusal.
+
+It answers below /hosts/NAME/ on the web server's sockets, and on each host's own Unix socket from the root on.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from django.contrib.auth.models import User
+
+from apps.common.errors import DomainError
+from apps.docker_api.refusals import EngineError, word
+from apps.docker_api.requests import Receive, Request, read_body
+from apps.docker_api.responses import Answer, Send, Stream, Taken, dump, send_whole, start
+from apps.docker_api.routes import Route, find_route
+from apps.docker_api.sign_in import recognise_user, refuse_reader
+from apps.docker_api.threads import in_thread
+from apps.docker_api.versions import read_version
+from apps.hosts.models import Host
+
+log = logging.getLogger(__name__)
+PLACE = re.compile(r"/hosts/([^/]+)(/.+)\Z")
+"""The host's name and the engine's path; /hosts/NAME alone is the dashboard's."""
+
+
+class DockerApi:
+    """Answers what is the engine's; `inner` answers the rest."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        place = locate(scope) if scope["type"] == "http" else None
+        if place is None:
+            await self.inner(scope, receive, send)
+            return
+        try:
+            response = await answer(scope, receive, *place)
+        except EngineError as error:
+            response = Answer({"message": error.message}, status=error.status)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            response = Answer({"message": "The server failed at this request; its log says why."}, status=500)
+        if isinstance(response, Stream):
+            await send_stream(receive, send, response)
+        elif not isinstance(response, Taken):
+            await send_whole(send, response)
+
+
+def locate(scope: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The host's name and the path within its engine; None: this is no request for an engine."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    path = raw.decode("latin-1")
+    name = scope.get("state", {}).get("docker_host")
+    if name is not None:
+        return name, unquote(path)
+    found = PLACE.match(path)
+    return (unquote(found[1]), unquote(found[2])) if found else None
+
+
+async def answer(scope: Mapping[str, Any], receive: Receive, host_name: str, path: str) -> Answer | Any:
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    version, rest = read_version(path)
+    route, places = find_route(method, rest.rstrip("/") or "/")
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    user, host = await in_thread(_enter, scope, headers, host_name, route)
+    request = Request(
+        host=host,
+        user=user,
+        method=scope["method"],
+        version=version,
+        path=places,
+        query=parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True),
+        headers=headers,
+        receive=receive,
+        state=scope.get("state", {}),
+    )
+    if method == "POST" and not route.raw_body:
+        request = replace(request, body=await read_body(headers, receive))
+    return await _carry_out(route, request)
+
+
+async def _carry_out(route: Route, request: Request) -> Any:
+    facts: dict[str, str] = {}
+    try:
+        if inspect.iscoroutinefunction(route.handler):
+            return await route.handler(request, facts)
+        return await in_thread(route.handler, request, facts)
+    except DomainError as error:
+        status, text = word(error, route.places, facts)
+        raise EngineError(status, text) from None
+
+
+def _enter(
+    scope: Mapping[str, Any], headers: Mapping[str, str], name: str, route: Route
+) -> tuple[User, Host]:
+    """Who asks, and of which host; EngineError for whom the route is not."""
+    user = recognise_user(scope, headers)
+    if route.changes:
+        refuse_reader(user)
+    host = Host.objects.filter(name=name).first() if "\0" not in name else None
+    if host is None:
+        raise EngineError(404, f"There is no host named {name!r}.")
+    return user, host
+
+
+async def send_stream(receive: Receive, send: Send, stream: Stream) -> None:
+    """Until it ends or the client has gone."""
+    await start(send, 200, {"Content-Type": stream.content_type})
+    gone = asyncio.ensure_future(_await_end(receive))
+    pump = asyncio.ensure_future(_pump(send, stream))
+    try:
+        await asyncio.wait([gone, pump], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (gone, pump):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _pump(send: Send, stream: Stream) -> None:
+    # A first, empty piece: the client must know at once that it is listened to.
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    try:
+        async for chunk in stream.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except EngineError as error:
+        await send(
+            {"type": "http.response.body", "body": dump({"message": error.message}), "more_body": True}
+        )
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("a stream to a client of the engine failed")
+
+
+async def _await_end(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DockerApiConfig(AppConfig):
+    name = "apps.docker_api"
+    label = "docker_api"

@@ -1,0 +1,60 @@
+"""Which handler answers which address of the engine."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.docker_api import events, networks, system
+from apps.docker_api.refusals import EngineError
+
+Handler = Callable[..., Any]
+"""(request, facts): what it is about goes into `facts`, for the words of a refusal. A coroutine holds no thread."""
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    pattern: re.Pattern[str]
+    handler: Handler
+    changes: bool
+    """Only for who may change something."""
+    places: tuple[str, ...]
+    """Where the table of refusals looks first."""
+    raw_body: bool = False
+    """The body is no JSON: the handler reads it by itself."""
+
+
+def _route(line: str, handler: Handler, *places: str, changes: bool = False, raw_body: bool = False) -> Route:
+    """`line`: METHOD and path; {name} is a place for a name or id, in which slashes may be."""
+    method, path = line.split()
+    pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(path)) + r"\Z")
+    return Route(method, pattern, handler, changes, places, raw_body)
+
+
+def _change(line: str, handler: Handler, *places: str, raw_body: bool = False) -> Route:
+    return _route(line, handler, *places, changes=True, raw_body=raw_body)
+
+
+ROUTES = (
+    _route("GET /_ping", system.ping),
+    _route("GET /version", system.show_version),
+    _route("GET /info", system.show_info),
+    _route("POST /auth", system.sign_in),
+    _route("GET /system/df", system.show_use),
+    _route("GET /events", events.follow),
+    _route("GET /networks", networks.show_all),
+    _change("POST /networks/create", networks.create, "network.create", "network"),
+    _change("POST /networks/prune", networks.prune, "network"),
+    _change("POST /networks/{id}/connect", networks.connect, "connect"),
+    _change("POST /networks/{id}/disconnect", networks.disconnect, "disconnect"),
+    _route("GET /networks/{id}", networks.inspect, "network"),
+    _change("DELETE /networks/{id}", networks.remove, "network.remove", "network"),
+)
+
+
+def find_route(method: str, path: str) -> tuple[Route, Mapping[str, str]]:
+    for route in ROUTES:
+        if route.method == method and (found := route.pattern.match(path)):
+            return route, found.groupdict()
+    raise EngineError(404, "page not found")

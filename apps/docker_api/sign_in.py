@@ -1,0 +1,42 @@
+"""Who asks: the local root over a Unix socket, the holder of a token, or of a client certificate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from apps.accounts.authentication import SCHEME
+from apps.accounts.local import is_local
+from apps.accounts.roles import local_administrator, may_change_something, role_of
+from apps.accounts.tokens import BadToken, recognise
+from apps.docker_api.refusals import EngineError
+
+
+def recognise_user(scope: Mapping[str, Any], headers: Mapping[str, str]) -> User:
+    """The account; EngineError 401 when nobody has shown who they are. Who sends a token is who it says."""
+    authorization = headers.get("authorization", "")
+    if authorization:
+        scheme, _, text = authorization.partition(" ")
+        if scheme.lower() != SCHEME.lower():
+            raise EngineError(401, "unauthorized: send a token, Authorization: Bearer nad_….")
+        try:
+            return recognise(text.strip()).user
+        except BadToken as error:
+            raise EngineError(401, f"unauthorized: {error}") from None
+    user = local_administrator() if is_local(scope) else None
+    if user is None or role_of(user) is None:
+        raise EngineError(
+            401,
+            "unauthorized: sign in with a token in HttpHeaders of the docker client's config.json, "
+            'such as {"Authorization": "Bearer nad_…"}',
+        )
+    return user
+
+
+def refuse_reader(user: User) -> None:
+    """Who may change nothing at all; what somebody may change the change itself is asked."""
+    if not may_change_something(user):
+        raise EngineError(
+            403,
+            "Only operators and administrators may do this; ask an administrator for the role or a grant.",
+        )
