@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml .ci/dashboard $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print)
 
-.PHONY: install install-dev run demo test bench lint format screenshots clean-host locks
+.PHONY: install install-dev run demo test bench diff-docker lint format screenshots clean-host locks
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -30,6 +30,10 @@ screenshots: install-dev
 	@$(BIN)/python -m pytest -q tests/e2e/test_pages.py -k light_and_dark
 	@cp build/screenshots/overview-light.png build/screenshots/map-dark.png build/screenshots/network-light.png \
 	    build/screenshots/connectivity-light.png docs/pictures/
+
+# The same random commands to Docker's own engine, which is unpacked beside and not installed.
+diff-docker: install-dev
+	@exec $(BIN)/python -m tests.differential $(SEED)
 
 bench: install-dev
 	@exec $(BIN)/python -m tests.bench

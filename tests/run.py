@@ -23,6 +23,7 @@ SUITES = (
     "workers",
     "runtimes",
     "kernel",
+    "clients",
     "seed",
     "unit",
     "architecture",

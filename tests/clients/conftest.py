@@ -1,0 +1,33 @@
+"""The tools people already have against the whole product, which runs in a private host, once for each module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.docker import Docker
+from tests.isolation import enter_private_host, require_root
+from tests.product import Product
+
+
+@pytest.fixture(scope="session")
+def private_host() -> None:
+    require_root()
+    enter_private_host()
+
+
+@pytest.fixture(scope="module")
+def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    product = Product(tmp_path_factory.mktemp("state"))
+    product.start()
+    yield product
+    product.stop()
+    left = product.kill_leftovers()
+    product.run("host", "purge")
+    assert left == []
+
+
+@pytest.fixture(scope="module")
+def docker(product: Product) -> Docker:
+    docker = Docker(product)
+    docker.await_answer()
+    return docker
