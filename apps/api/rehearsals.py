@@ -27,13 +27,19 @@ class HostPlanOut(serializers.Serializer[Any]):
     problem = serializers.CharField(help_text="Why the host could not say, or empty.")
 
 
+class Rehearsal(serializers.Serializer[Any]):
+    """The answer to a dry run that no rule refused."""
+
+    dry_run = serializers.BooleanField()
+    plans = HostPlanOut(many=True, help_text="Of each host that would have something to do.")
+
+
 def wants_rehearsal(request: HttpRequest) -> bool:
     return request.GET.get(PARAMETER, "").lower() in ("1", "true")
 
 
 def show_rehearsal(rehearsed: Rehearsed) -> Response:
-    """The answer to a dry run that no rule refused."""
-    return Response({"dry_run": True, "plans": HostPlanOut(ask_hosts(rehearsed.told), many=True).data})
+    return Response(Rehearsal({"dry_run": True, "plans": ask_hosts(rehearsed.told)}).data)
 
 
 class RefuseRehearsal:

@@ -6,7 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.permissions import AllowAny
 
-from apps.api.rehearsals import PARAMETER
+from apps.api.rehearsals import PARAMETER, Rehearsal
 from apps.api.representations import Accepted, Error
 
 REFUSALS = {
@@ -45,7 +45,7 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         found = []
-        if getattr(self.view, "action", "") in getattr(self.view, "rehearsed", ()):
+        if self._can_be_rehearsed():
             found.append(REHEARSAL)
         if self._changes_a_host():
             found.append(PREFER)
@@ -61,10 +61,18 @@ class Schema(AutoSchema):
             bodies[code] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                 answer, code, direction=direction
             )
+        if self._can_be_rehearsed():
+            rehearsal = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                OpenApiResponse(Rehearsal, description="Or of a dry run."), "200", direction=direction
+            )
+            bodies["200"] = _either(bodies.get("200"), rehearsal)
         return dict(sorted(bodies.items()))
 
     def _get_serializer_name(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> str:
         return str(super()._get_serializer_name(serializer, direction, bypass_extensions)).removesuffix("Out")
+
+    def _can_be_rehearsed(self) -> bool:
+        return getattr(self.view, "action", "") in getattr(self.view, "rehearsed", ())
 
     def _changes_a_host(self) -> bool:
         words = self.path.strip("/").split("/")
@@ -81,3 +89,11 @@ class Schema(AutoSchema):
         if self.method != "GET" or self.path.rstrip("/").endswith("logs"):
             codes += ["409", "503"]
         return sorted(set(codes))
+
+
+def _either(usual: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
+    """One response with the content of two: an action may answer the same status with different things."""
+    if usual is None:
+        return other
+    shapes = [each["content"]["application/json"]["schema"] for each in (usual, other)]
+    return {**usual, "content": {"application/json": {"schema": {"oneOf": shapes}}}}

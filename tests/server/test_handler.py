@@ -91,7 +91,9 @@ def test_requests_are_answered_at_the_same_time(handler: ThreadedHandler) -> Non
 @pytest.mark.django_db(transaction=True)
 def test_a_thread_keeps_its_database_connection_for_the_next_request(handler: ThreadedHandler) -> None:
     async def twice() -> list[tuple[int, bytes]]:
-        return [await ask(handler, "tell_connection"), await ask(handler, "tell_connection")]
+        first = await ask(handler, "tell_connection")
+        await asyncio.sleep(0.1)  # The answer is there a moment before its thread is idle again.
+        return [first, await ask(handler, "tell_connection")]
 
     first, second = asyncio.run(twice())
 

@@ -1631,6 +1631,12 @@ export interface components {
             id: string;
             name: string;
         };
+        /** @description The answer to a dry run that no rule refused. */
+        Rehearsal: {
+            dry_run: boolean;
+            /** @description Of each host that would have something to do. */
+            plans: components["schemas"]["HostPlan"][];
+        };
         Removed: {
             removed: string[];
         };
@@ -1925,6 +1931,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2070,6 +2085,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             /** @description Recorded; the host has not answered yet. */
             202: {
                 headers: {
@@ -2376,7 +2400,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Container"];
+                    "application/json": components["schemas"]["Container"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description Recorded; the host has not answered yet. */
@@ -2472,7 +2496,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Container"];
+                    "application/json": components["schemas"]["Container"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description Recorded; the host has not answered yet. */
@@ -2564,7 +2588,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Container"];
+                    "application/json": components["schemas"]["Container"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description Recorded; the host has not answered yet. */
@@ -2660,7 +2684,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Container"];
+                    "application/json": components["schemas"]["Container"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description Recorded; the host has not answered yet. */
@@ -3008,6 +3032,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3086,6 +3119,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             /** @description No response body */
             204: {
                 headers: {
@@ -3419,7 +3461,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Host"];
+                    "application/json": components["schemas"]["Host"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description The input is wrong. */
@@ -3497,7 +3539,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Host"];
+                    "application/json": components["schemas"]["Host"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description The input is wrong. */
@@ -3773,7 +3815,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Host"];
+                    "application/json": components["schemas"]["Host"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description The input is wrong. */
@@ -4143,6 +4185,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4286,6 +4337,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             /** @description Recorded; the host has not answered yet. */
             202: {
                 headers: {
@@ -4383,7 +4443,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Network"];
+                    "application/json": components["schemas"]["Network"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description The input is wrong. */
@@ -4465,6 +4525,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4561,6 +4630,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             /** @description Recorded; the host has not answered yet. */
             202: {
                 headers: {
@@ -4789,7 +4867,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Removed"];
+                    "application/json": components["schemas"]["Removed"] | components["schemas"]["Rehearsal"];
                 };
             };
             /** @description Recorded; the host has not answered yet. */
@@ -5024,6 +5102,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5150,6 +5237,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             /** @description No response body */
             204: {
                 headers: {
