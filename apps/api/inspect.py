@@ -152,6 +152,18 @@ def describe_container(container: Container) -> dict[str, Any]:
     }
 
 
+def describe_attachments(containers: Sequence[Container]) -> dict[str, dict[str, Any]]:
+    """What `NetworkSettings.Networks` holds, by container id; the same few queries whatever their number."""
+    endpoints = list(attached(Endpoint.objects.filter(container__in=[one.pk for one in containers])))
+    gateways = _gateways(endpoints)
+    found: dict[str, dict[str, Any]] = {container.pk: {} for container in containers}
+    for endpoint in endpoints:
+        running = endpoint.container.state in RUNNING
+        shown = _describe_attachment(endpoint, gateways if running else None)
+        found[endpoint.container_id][endpoint.network.name] = shown
+    return found
+
+
 def describe_port_bindings(ports: Iterable[PublishedPort]) -> dict[str, list[dict[str, str]]]:
     """What was asked for, by `80/tcp`; an empty port is one that is chosen."""
     found: dict[str, list[dict[str, str]]] = {}

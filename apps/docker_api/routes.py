@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.docker_api import events, networks, system
+from apps.docker_api import containers, events, networks, system
 from apps.docker_api.refusals import EngineError
 
 Handler = Callable[..., Any]
@@ -43,6 +43,15 @@ ROUTES = (
     _route("POST /auth", system.sign_in),
     _route("GET /system/df", system.show_use),
     _route("GET /events", events.follow),
+    _route("GET /containers/json", containers.show_all, "container"),
+    _change("POST /containers/prune", containers.prune, "container"),
+    _route("GET /containers/{id}/json", containers.inspect, "container"),
+    _change("POST /containers/{id}/start", containers.start, "container"),
+    _change("POST /containers/{id}/stop", containers.stop, "container"),
+    _change("POST /containers/{id}/restart", containers.restart, "container"),
+    _change("POST /containers/{id}/rename", containers.rename, "container"),
+    _route("POST /containers/{id}/wait", containers.wait, "container"),
+    _change("DELETE /containers/{id}", containers.remove, "container"),
     _route("GET /networks", networks.show_all),
     _change("POST /networks/create", networks.create, "network.create", "network"),
     _change("POST /networks/prune", networks.prune, "network"),

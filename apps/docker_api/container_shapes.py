@@ -1,0 +1,186 @@
+"""Containers as the engine shows them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from apps.api.inspect import STATUS, describe_attachments, describe_container
+from apps.containers.models import Container
+from apps.docker_api.versions import STRUCTURED, Version
+
+RUNNING = "running"
+_UNITS = (
+    ("seconds", "1 second", 1, 60),
+    ("minutes", "About a minute", 60, 3600),
+    ("hours", "About an hour", 3600, 172800),
+    ("days", "", 86400, 1209600),
+    ("weeks", "", 604800, 5184000),
+    ("months", "", 2592000, 63072000),
+    ("years", "", 31536000, 0),
+)
+"""Word, how one of them is called, its seconds, and until how many seconds it is used."""
+_LEGACY = {
+    "Bridge": "",
+    "HairpinMode": False,
+    "LinkLocalIPv6Address": "",
+    "LinkLocalIPv6PrefixLen": 0,
+    "SecondaryIPAddresses": None,
+    "SecondaryIPv6Addresses": None,
+}
+_FIRST = (
+    "EndpointID",
+    "Gateway",
+    "GlobalIPv6Address",
+    "GlobalIPv6PrefixLen",
+    "IPAddress",
+    "IPPrefixLen",
+    "IPv6Gateway",
+    "MacAddress",
+)
+"""Repeated on top, up to 1.51, of the container's place on the default bridge."""
+_HOST_CONFIG: Mapping[str, Any] = {
+    "Binds": None,
+    "ContainerIDFile": "",
+    "LogConfig": {"Type": "json-file", "Config": {}},
+    "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+    "VolumeDriver": "",
+    "VolumesFrom": None,
+    "ConsoleSize": [0, 0],
+    "CapAdd": None,
+    "CapDrop": None,
+    "CgroupnsMode": "host",
+    "GroupAdd": None,
+    "IpcMode": "private",
+    "Cgroup": "",
+    "Links": None,
+    "PidMode": "",
+    "Privileged": False,
+    "PublishAllPorts": False,
+    "ReadonlyRootfs": False,
+    "SecurityOpt": None,
+    "UTSMode": "",
+    "UsernsMode": "",
+    "Runtime": "crun",
+}
+"""What nobody can ask of us, as the engine has it when nobody did."""
+
+
+def status_of(container: Container) -> str:
+    return STATUS.get(Container.State(container.state), container.state)
+
+
+def list_shapes(containers: Sequence[Container], now: datetime) -> list[dict[str, Any]]:
+    networks = describe_attachments(containers)
+    return [_outline(container, networks[container.pk], now) for container in containers]
+
+
+def _outline(container: Container, networks: dict[str, Any], now: datetime) -> dict[str, Any]:
+    return {
+        "Id": container.pk,
+        "Names": [f"/{container.name}"],
+        "Image": container.image_name,
+        "ImageID": f"sha256:{container.image}" if container.image else "",
+        "Command": " ".join([*container.entrypoint, *container.command]),
+        "Created": int(container.created.timestamp()),
+        "Ports": [
+            {"IP": port.address or "0.0.0.0", "PrivatePort": port.port, "PublicPort": port.host_port}
+            | {"Type": port.protocol}
+            for port in container.ports.all()
+            if port.host_port and status_of(container) == RUNNING
+        ],
+        "Labels": container.labels,
+        "State": status_of(container),
+        "Status": tell_status(container, now),
+        "HostConfig": {"NetworkMode": next(iter(networks), "none")},
+        "NetworkSettings": {"Networks": networks},
+        "Mounts": [],
+    }
+
+
+def tell_status(container: Container, now: datetime) -> str:
+    """As in `docker ps`: Up 3 minutes."""
+    status = status_of(container)
+    if status == RUNNING:
+        return f"Up {tell_span((now - (container.started or now)).total_seconds())}"
+    if status == "exited":
+        ended = container.finished or now
+        return f"Exited ({container.exit_code or 0}) {tell_span((now - ended).total_seconds())} ago"
+    return {"created": "Created", "removing": "Removal In Progress"}[status]
+
+
+def tell_span(seconds: float) -> str:
+    """The engine's words: About a minute, 3 hours."""
+    if seconds < 1:
+        return "Less than a second"
+    word, one, unit, _ = next(each for each in _UNITS if seconds < each[3] or not each[3])
+    count = int(seconds // unit)
+    return one if count == 1 and one else f"{count} {word}"
+
+
+def inspect_shape(container: Container, version: Version) -> dict[str, Any]:
+    shown = describe_container(container)
+    words = [*container.entrypoint, *container.command]
+    settings = shown["NetworkSettings"]
+    if version < STRUCTURED:
+        first = settings["Networks"].get("bridge", {})
+        legacy = {name: first.get(name, 0 if name.endswith("Len") else "") for name in _FIRST}
+        settings = {**_LEGACY, **settings, **legacy}
+    return {
+        "Id": container.pk,
+        "Created": shown["Created"],
+        "Path": words[0] if words else "",
+        "Args": words[1:],
+        "State": {
+            **shown["State"],
+            "Paused": False,
+            "Restarting": False,
+            "OOMKilled": False,
+            "Dead": container.state == Container.State.REMOVING,
+        },
+        "Image": f"sha256:{container.image}" if container.image else "",
+        "ResolvConfPath": "",
+        "HostnamePath": "",
+        "HostsPath": "",
+        "LogPath": "",
+        "Name": f"/{container.name}",
+        "RestartCount": 0,
+        "Driver": "overlayfs",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": None,
+        "HostConfig": {**_HOST_CONFIG, **shown["HostConfig"], "AutoRemove": container.auto_remove},
+        "Mounts": [],
+        "Config": _describe_config(container, shown["Config"]),
+        "NetworkSettings": {"SandboxID": container.pk if settings["SandboxKey"] else "", **settings},
+    }
+
+
+def _describe_config(container: Container, shown: Mapping[str, Any]) -> dict[str, Any]:
+    ports: dict[str, dict[str, str]] = {str(port): {} for port in container.ports.all()}
+    return {
+        "Hostname": container.hostname,
+        "Domainname": "",
+        "User": container.user,
+        "AttachStdin": False,
+        "AttachStdout": False,
+        "AttachStderr": False,
+        **({"ExposedPorts": ports} if ports else {}),
+        "Tty": container.terminal,
+        "OpenStdin": container.open_stdin,
+        "StdinOnce": False,
+        "Env": shown["Env"] or None,
+        "Cmd": shown["Cmd"],
+        "Image": container.image_name,
+        "Volumes": None,
+        "WorkingDir": container.working_dir,
+        "Entrypoint": container.entrypoint or None,
+        "OnBuild": None,
+        "Labels": container.labels,
+        "StopTimeout": int(container.stop_timeout),
+    }
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
