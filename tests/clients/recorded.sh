@@ -3,7 +3,7 @@
 crun_() { # NAME NETWORK [OPTION...]: a container that runs until it is stopped
     local name=$1 network=$2
     shift 2
-    docker run -itd --name "$name" --net "$network" "$@" busybox
+    "$NETADMIN" run -d --name "$name" --net "$network" "$@"
 }
 
 subnet() { # NETWORK...: its blocks
@@ -30,9 +30,9 @@ q() { # CONTAINER [OPTION...] NAME [TYPE [CLASS]]: what the name service of the 
     local container=$1
     shift
     inc "$container" dig +tries=1 +time=2 +noall +comments +answer @127.0.0.11 "$@" | awk '
-        /^;; (communications|connection|no servers)/ { print }
-        /->>HEADER<<-/ { sub(/.*status: /, ""); sub(/,.*/, ""); status = $0 }
-        /^;; flags:/ { sub(/^;; /, ""); sub(/;.*/, ""); flags = $0 }
+        /^;; (communications|connection|no servers)/ { print; next }
+        /->>HEADER<<-/ { sub(/.*status: /, ""); sub(/,.*/, ""); status = $0; next }
+        /^;; flags:/ { sub(/^;; /, ""); sub(/;.*/, ""); flags = $0; next }
         /^[^;]/ { answers = answers $1 " " $2 " " $4 " " $5 "  |" }
         END { if (status) print "status: " status "; " flags "; answers: " answers }'
 }

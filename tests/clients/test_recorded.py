@@ -8,6 +8,7 @@ import pytest
 
 from tests.clients.recording import Case, mask, read_cases
 from tests.docker import Docker
+from tests.product import NETADMIN
 
 HERE = Path(__file__).parent
 CASES = list(read_cases())
@@ -16,7 +17,9 @@ DIFFERENCES = Path(__file__).parents[2] / "docs" / "docker.md"
 
 @pytest.fixture
 def empty(docker: Docker) -> None:
-    """No networks but the engine's own."""
+    """No containers, and no networks but the engine's own."""
+    if containers := docker.do("ps -aq").split():
+        docker.do("rm -f " + " ".join(containers))
     listed = docker.do("network ls -q --filter type=custom").split()
     if listed:
         docker.do("network rm " + " ".join(listed))
@@ -24,10 +27,10 @@ def empty(docker: Docker) -> None:
 
 def replay(docker: Docker, line: str) -> tuple[int, str]:
     """A recorded line, by the shell that it was typed into."""
-    settings = {"PYTHON": sys.executable, "ASK": str(HERE / "ask.py")}
+    settings = {"PYTHON": sys.executable, "ASK": str(HERE / "ask.py"), "NETADMIN": NETADMIN}
     done = subprocess.run(
         ["bash", "-c", f". {HERE / 'recorded.sh'}\n{line}"],
-        env={**docker.shell, **settings},
+        env={**docker.product.environment, **docker.shell, **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -143,7 +143,7 @@ def _check_fit(network: Network, container: Container) -> list[Endpoint]:
         )
     if container.host_network:
         raise Invalid(
-            "host_network", f"Container {container.name} shares the host's network and can join no other."
+            "shared_network", f"Container {container.name} shares the host's network and can join no other."
         )
     present = list(Endpoint.objects.filter(container=container, removing=False).select_related("network"))
     for endpoint in present:
