@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.docker_api import containers, events, networks, system
+from apps.docker_api import containers, events, execs, networks, system
 from apps.docker_api.refusals import EngineError
 
 Handler = Callable[..., Any]
@@ -50,6 +50,10 @@ ROUTES = (
     _change("POST /containers/{id}/stop", containers.stop, "container"),
     _change("POST /containers/{id}/restart", containers.restart, "container"),
     _change("POST /containers/{id}/rename", containers.rename, "container"),
+    _change("POST /containers/{id}/exec", execs.create, "container"),
+    _change("POST /exec/{id}/start", execs.start, "container"),
+    _change("POST /exec/{id}/resize", execs.change_size, "container"),
+    _route("GET /exec/{id}/json", execs.inspect),
     _route("POST /containers/{id}/wait", containers.wait, "container"),
     _change("DELETE /containers/{id}", containers.remove, "container"),
     _route("GET /networks", networks.show_all),

@@ -1,0 +1,200 @@
+"""/containers/{id}/exec and /exec: commands in running containers, over a connection that becomes theirs."""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import replace
+from typing import Any
+
+from apps.api.views.containers import exec_arguments
+from apps.containers.models import Container
+from apps.delivery.changes import Change, record
+from apps.docker_api import exec_records
+from apps.docker_api.containers import find
+from apps.docker_api.exec_records import Exec
+from apps.docker_api.refusals import EngineError
+from apps.docker_api.requests import Request
+from apps.docker_api.responses import Answer, Taken
+from apps.docker_api.sessions import In, Out, Session, multiplex, resize
+from apps.docker_api.shapes import read_list, read_text, read_texts
+from apps.docker_api.threads import in_thread
+from netadmin.engine import RawConnection
+
+RAW = "application/vnd.docker.raw-stream"
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+DETACHED: set["asyncio.Task[None]"] = set()
+"""Sessions that no client follows: a host ends those that nobody listens to."""
+
+
+def create(request: Request, facts: dict[str, str]) -> Answer:
+    container, body = find(request, facts), request.body
+    command = read_texts(body, "Cmd")
+    if not command or not command[0]:
+        raise EngineError(400, "No exec command specified")
+    for unknown in ("User", "WorkingDir"):
+        if read_text(body, unknown):
+            raise EngineError(
+                400, f"{unknown} is not supported: commands run as root, in the root directory."
+            )
+    env = dict(pair.split("=", 1) for pair in read_texts(body, "Env") if "=" in pair)
+    # Refused here already, when it does not run.
+    exec_arguments(container, command, env)
+    columns, rows = _read_size(body)
+    made = Exec(
+        exec_records.new_id(),
+        container.pk,
+        tuple(command),
+        env,
+        tty=bool(body.get("Tty")),
+        stdin=bool(body.get("AttachStdin")),
+        stdout=bool(body.get("AttachStdout")),
+        stderr=bool(body.get("AttachStderr")),
+        columns=columns,
+        rows=rows,
+    )
+    return Answer({"Id": exec_records.keep(made).id}, status=201)
+
+
+def _read_size(body: Any) -> tuple[int, int]:
+    """Columns and rows of the client's terminal."""
+    size = read_list(body, "ConsoleSize")
+    if len(size) != 2 or not all(isinstance(each, int) and 0 < each < 10000 for each in size):
+        return 80, 24
+    return size[1], size[0]
+
+
+def inspect(request: Request, facts: dict[str, str]) -> Answer:
+    found = exec_records.find(request.path["id"])
+    _find_container(request, found)
+    return Answer(
+        {
+            "ID": found.id,
+            "Running": found.running,
+            "ExitCode": found.exit_code,
+            "ProcessConfig": {
+                "tty": found.tty,
+                "entrypoint": found.command[0],
+                "arguments": list(found.command[1:]),
+                "privileged": False,
+            },
+            "OpenStdin": found.stdin,
+            "OpenStderr": found.stderr,
+            "OpenStdout": found.stdout,
+            "CanRemove": found.started and not found.running,
+            "ContainerID": found.container,
+            "DetachKeys": "",
+            "Pid": 0,
+        }
+    )
+
+
+async def change_size(request: Request, facts: dict[str, str]) -> Answer:
+    found = await in_thread(exec_records.find, request.path["id"])
+    rows, columns = request.number("h") or 0, request.number("w") or 0
+    if not (0 < rows < 10000 and 0 < columns < 10000):
+        raise EngineError(400, "the window's size must be given as h and w")
+    container = await in_thread(_find_container, request, found)
+    await resize(container.host, found.id, columns, rows)
+    return Answer(status=200)
+
+
+async def start(request: Request, facts: dict[str, str]) -> Answer | Taken:
+    found = await in_thread(_begin, request, request.path["id"])
+    container = await in_thread(_find_container, request, found)
+    facts.update(container=container.name, container_id=container.pk)
+    session = await in_thread(_prepare, found, container)
+    if request.body.get("Detach"):
+        await session.__aenter__()
+        task = asyncio.ensure_future(_follow(session, found.id))
+        DETACHED.add(task)
+        task.add_done_callback(DETACHED.discard)
+        return Answer(status=200)
+    hijack = request.state.get("hijack")
+    if hijack is None:
+        raise EngineError(400, "this connection cannot be taken over; is a proxy between?")
+    try:
+        await session.__aenter__()
+    except BaseException:
+        await in_thread(exec_records.end, found.id, None)
+        raise
+    connection: RawConnection = hijack()
+    await connection.write(_answer_head(request, found.tty))
+    try:
+        await _bridge(session, connection, found)
+    finally:
+        await connection.close()
+    return Taken()
+
+
+def _begin(request: Request, identity: str) -> Exec:
+    found = exec_records.find(identity)
+    if found.started:
+        raise EngineError(409, f"exec {identity} has been started already")
+    container = _find_container(request, found)
+    change = Change(actor=request.user, action="container.exec", detail={"command": list(found.command)})
+    record(change, container, container.host)
+    columns, rows = found.columns, found.rows
+    if request.body.get("ConsoleSize"):
+        columns, rows = _read_size(request.body)
+    return exec_records.keep(replace(found, started=True, running=True, columns=columns, rows=rows))
+
+
+def _find_container(request: Request, found: Exec) -> Container:
+    container = request.host.containers.select_related("host").filter(pk=found.container).first()
+    if container is None:
+        raise EngineError(404, f"No such container: {found.container}")
+    return container
+
+
+def _prepare(found: Exec, container: Container) -> Session:
+    arguments = exec_arguments(container, list(found.command), found.env)
+    window = {"tty": found.tty, "columns": found.columns, "rows": found.rows}
+    return Session(container.host, found.id, "exec", {**arguments, **window})
+
+
+def _answer_head(request: Request, terminal: bool) -> bytes:
+    kind = RAW if terminal else MULTIPLEXED
+    if "upgrade" in request.headers.get("connection", "").lower():
+        first, rest = "101 UPGRADED", "Connection: Upgrade\r\nUpgrade: tcp\r\n"
+    else:
+        first, rest = "200 OK", ""
+    return f"HTTP/1.1 {first}\r\nContent-Type: {kind}\r\n{rest}\r\n".encode()
+
+
+async def _bridge(session: Session, connection: RawConnection, found: Exec) -> None:
+    """Until the command has ended, or the client has gone."""
+    feeding = asyncio.ensure_future(_feed(session, connection, found.stdin))
+    code = None
+    try:
+        async for kind, data in session.frames():
+            if kind in (Out.STDOUT, Out.STDERR):
+                await connection.write(data if found.tty else multiplex(kind, data))
+            elif kind == Out.EXIT:
+                code = json.loads(data).get("code")
+    except OSError:
+        pass  # The client has gone; so does its command.
+    finally:
+        feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError, OSError):
+            await feeding
+        # Before the connection closes: its end is when clients ask for the exit status.
+        await in_thread(exec_records.end, found.id, code)
+        await session.__aexit__(None, None, None)
+
+
+async def _feed(session: Session, connection: RawConnection, wanted: bool) -> None:
+    while wanted and (data := await connection.read()):
+        await session.send(In.DATA, data)
+    await session.send(In.END)
+
+
+async def _follow(session: Session, identity: str) -> None:
+    code = None
+    try:
+        await session.send(In.END)
+        async for kind, data in session.frames():
+            if kind == Out.EXIT:
+                code = json.loads(data).get("code")
+    finally:
+        await in_thread(exec_records.end, identity, code)
+        await session.__aexit__(None, None, None)
