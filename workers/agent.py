@@ -11,13 +11,14 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from workers.actuator import Actuator
+from workers.awaited import Awaited
 from workers.contract.reports import DRIFT, Exit, Facts, Look, Report
 from workers.contract.state import Delta, Row
 from workers.dns.client import NameService
@@ -44,16 +45,24 @@ Item = Delta | Exit | Literal["facts", "look"]
 
 
 class Agent(threading.Thread):
-    """`send` publishes a report and says whether it could."""
+    """`send` publishes a report, also to those who wait for it under a name, and says whether it could."""
 
     def __init__(
-        self, *, host: str, state_dir: Path, dns: Path, supervisor: Path, send: Callable[[Report], bool]
+        self,
+        *,
+        host: str,
+        state_dir: Path,
+        dns: Path,
+        supervisor: Path,
+        send: Callable[[Report, Collection[str]], bool],
     ) -> None:
         super().__init__(name="agent", daemon=True)
         self._host, self._state_dir, self._send = host, state_dir, send
         self._dns, self._supervisor = dns, supervisor
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._unsent: Report | None = None
+        self._unsent_to: set[str] = set()
+        self._awaited = Awaited()
         self._facts: Facts | None = None
         self._ended: dict[str, int] = {}
         self._exits: list[Exit] = []
@@ -167,6 +176,8 @@ class Agent(threading.Thread):
         if rows is None:
             self._post(resync=True)
             return []
+        if delta.awaited:
+            self._awaited.add(delta.awaited, delta.rows)
         try:
             if not delta.feed and intake.epoch != epoch:
                 self._ended.clear()
@@ -238,6 +249,7 @@ class Agent(threading.Thread):
                 self._reconciler.take_exit(failed)
         exits, self._exits = self._exits, []
         took = (time.monotonic() - began) * 1000
+        self._unsent_to |= self._awaited.tell(outcomes)
         self._post(outcomes=tuple(outcomes), exits=tuple(exits), took_ms=took, look=look)
 
     def _report_facts(self, *, only_news: bool = False) -> None:
@@ -278,8 +290,9 @@ class Agent(threading.Thread):
         self._flush()
 
     def _flush(self) -> None:
-        if self._unsent is None or not self._send(self._unsent):
+        if self._unsent is None or not self._send(self._unsent, self._unsent_to):
             return
+        self._unsent_to = set()
         gone = [(outcome.kind, outcome.id) for outcome in self._unsent.outcomes if outcome.state == "gone"]
         self._unsent = None
         if gone:

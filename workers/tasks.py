@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -80,14 +81,17 @@ def make_app(configuration: Configuration) -> Celery:
     state_dir = Path(configuration.state_dir)
     reports = Queue(SERVER_QUEUE, no_declare=True)
 
-    def send(report: Report) -> bool:
+    def send(report: Report, awaited: Collection[str]) -> bool:
         envelope = seal(report, host=configuration.host, key=configuration.key, direction="to-server")
+        # First to those who wait: the server's worker finds it taken in then, and has nothing to do.
+        _give(answers, [answer_key(configuration.host, name) for name in awaited], envelope)
         try:
             app.send_task("server.report", args=[envelope], queue=reports, argsrepr="(sealed)")  # type: ignore[arg-type]
         except OperationalError:
             return False
         return True
 
+    answers = redis.Redis.from_url(configuration.redis_url)
     agent = Agent(
         host=configuration.host,
         state_dir=state_dir,
@@ -95,7 +99,6 @@ def make_app(configuration: Configuration) -> Celery:
         supervisor=state_dir / "supervisor.sock",
         send=send,
     )
-    answers = redis.Redis.from_url(configuration.redis_url)
     answered = Answered()
     askers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="asker")
 
@@ -110,7 +113,7 @@ def make_app(configuration: Configuration) -> Celery:
         question = _open(envelope, Question, configuration)
         if question is not None and answered.admit(question, time.time()):
             # Some answers take a minute; the next change must not wait for them.
-            askers.submit(_give, question, configuration, answers)
+            askers.submit(_answer_question, question, configuration, answers)
 
     agent.start()
     return app
@@ -140,15 +143,22 @@ def _open(envelope: Envelope, expected: type[Any], configuration: Configuration)
         return None
 
 
-def _give(question: Question, configuration: Configuration, answers: redis.Redis) -> None:
-    """Answer where the server waits for it; who has stopped waiting finds nothing after a minute."""
+def _answer_question(question: Question, configuration: Configuration, answers: redis.Redis) -> None:
     answer = _answer(question, Path(configuration.state_dir))
     sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
-    key = answer_key(configuration.host, question.id)
+    _give(answers, [answer_key(configuration.host, question.id)], sealed)
+
+
+def _give(answers: redis.Redis, keys: Sequence[str], sealed: Envelope) -> None:
+    """Put it where the server waits for it; who has stopped waiting finds nothing after a minute."""
+    if not keys:
+        return
+    text = json.dumps(sealed)
     try:
         with answers.pipeline() as pipe:
-            pipe.lpush(key, json.dumps(sealed))
-            pipe.expire(key, 60)
+            for key in keys:
+                pipe.lpush(key, text)
+                pipe.expire(key, 60)
             pipe.execute()
     except redis.RedisError as error:
         log.warning("an answer could not be given: %s", error)

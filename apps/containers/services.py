@@ -5,7 +5,7 @@ The caller holds the host's lock (`hosts.services.advance`) and passes the revis
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
@@ -183,14 +183,21 @@ def touch(container: Container, revision: int) -> None:
     container.save()
 
 
-def record_applied(container: Container, at: datetime) -> None:
-    """The host has made the wanted run state true."""
-    container.applied, container.error = True, ""
-    if container.wanted == Container.Wanted.RUNNING and container.state != Container.State.RUNNING:
-        container.state, container.started, container.finished = Container.State.RUNNING, at, None
-    elif container.wanted == Container.Wanted.STOPPED and container.state != Container.State.EXITED:
-        container.state, container.finished = Container.State.EXITED, at
-    container.save(update_fields=["applied", "error", "state", "started", "finished"])
+def record_applied(containers: Collection[Container], at: datetime) -> None:
+    """The host has made their wanted run state true."""
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for container in containers:
+        container.applied, container.error = True, ""
+        if container.wanted == Container.Wanted.RUNNING and container.state != Container.State.RUNNING:
+            container.state, container.started, container.finished = Container.State.RUNNING, at, None
+        elif container.wanted == Container.Wanted.STOPPED and container.state != Container.State.EXITED:
+            container.state, container.finished = Container.State.EXITED, at
+        now = (container.state, container.started, container.finished)
+        alike.setdefault(now, []).append(container.pk)
+    for (state, started, finished), keys in alike.items():
+        Container.objects.filter(pk__in=keys).update(
+            applied=True, error="", state=state, started=started, finished=finished
+        )
 
 
 def record_exit(container: Container, code: int, message: str, at: datetime) -> None:

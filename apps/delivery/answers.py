@@ -4,6 +4,7 @@ A list, not a channel: an answer that comes before anybody waits is kept until i
 """
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 
 import redis
@@ -40,11 +41,19 @@ def give_answer(question: object, text: str) -> None:
 
 def await_answer(question: object, timeout: float) -> str | None:
     """The answer, or None after `timeout` seconds or when Redis cannot be reached."""
+    found = await_either([question], timeout)
+    return found and found[1]
+
+
+def await_either(questions: Sequence[object], timeout: float) -> tuple[str, str] | None:
+    """The question that was answered first, and its answer."""
+    if timeout <= 0:
+        return None
     try:
-        found = _redis().blpop([_key(question)], timeout=timeout)
+        found = _redis().blpop([_key(question) for question in questions], timeout=timeout)
     except redis.RedisError:
         return None
     if found is None:
         return None
-    text = found[1]
-    return text.decode() if isinstance(text, bytes) else text
+    key, text = (part.decode() if isinstance(part, bytes) else part for part in found)
+    return key.removeprefix(_key("")), text

@@ -3,7 +3,6 @@
 Every face (REST, admin, and those to come) changes networks and containers through `carry_out` alone.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,24 +11,22 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connection, models, transaction
-from kombu.exceptions import OperationalError
+from django.db import models, transaction
 
 from apps.containers.models import Container
-from apps.delivery import answers
 from apps.delivery.models import Operation
+from apps.delivery.news import announce_operation
 from apps.delivery.rehearsals import end_rehearsal
 from apps.delivery.rights import demand
-from apps.delivery.sender import send_changes
+from apps.delivery.sender import send_changes, send_gathered, spread_soon
 from apps.delivery.snapshots import describe, tell_touched
-from apps.events.door import announce
+from apps.delivery.waiting import await_outcome
+from apps.hosts.gathering import gather
 from apps.hosts.models import Host
 from apps.hosts.services import advance
 from apps.networks.models import Endpoint
 from apps.networks.services import peers
-from netadmin.celery import app
 
-log = logging.getLogger(__name__)
 GOING = (".remove", ".disconnect")
 """Actions after which their subject is no more."""
 
@@ -61,7 +58,7 @@ def carry_out(
     The operation is still pending when the host did not answer in time, or when `wait` is False. `grace`: seconds
     that the work itself may take on the host, such as a process to end.
     """
-    with transaction.atomic():
+    with transaction.atomic(), gather() as gathered:
         locked = advance(host.pk)
         subject = work(locked)
         demand(change.actor, change.action, subject)
@@ -73,10 +70,13 @@ def carry_out(
             revision=locked.revision,
         )
         refresh_peers(subject)
-        transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
+        awaited = str(operation.pk) if wait else ""
+        transaction.on_commit(partial(send_gathered, locked, gathered, awaited=awaited))
         transaction.on_commit(partial(announce_operation, operation))
     if wait and not locked.silent:
-        _await_outcome(operation, grace)
+        await_outcome(operation, settings.NETADMIN_ANSWER_TIMEOUT + grace)
+        if operation.outcome == Operation.Outcome.DONE:
+            gathered.settle(locked)
     return subject, operation
 
 
@@ -100,43 +100,18 @@ def carry_out_on_all(
             transaction.on_commit(partial(send_changes, host, since=host.revision - 1))
         transaction.on_commit(partial(announce_operation, operation))
     if wait and hosts and not any(host.silent for host in hosts):
-        _await_outcome(operation, 0.0)
+        await_outcome(operation, settings.NETADMIN_ANSWER_TIMEOUT)
     return subject, operation
 
 
 def refresh_peers(subject: models.Model) -> None:
     """Tell the other hosts of an overlay at once of what shall be reached there no more, or by other names."""
     if isinstance(subject, Container):
-        peers.refresh([subject.pk], _spread_soon)
+        peers.refresh([subject.pk], spread_soon)
     elif isinstance(subject, Endpoint) and subject.removing and subject.network.spans_hosts:
-        peers.refresh([subject.container_id], _spread_soon)
+        peers.refresh([subject.container_id], spread_soon)
     elif isinstance(subject, Host):
-        peers.refresh_host(subject, _spread_soon)
-
-
-def _spread_soon(network: str, since: int) -> None:
-    """By the server's worker: a request does not take longer the more hosts there are."""
-    try:
-        app.send_task("server.spread", args=[network, since])
-    except OperationalError as error:
-        log.warning(
-            "the broker cannot be reached, peers of network %s are told later: %s", network[:12], error
-        )
-
-
-def _await_outcome(operation: Operation, grace: float) -> None:
-    _give_back_connection()
-    answer = answers.await_answer(operation.pk, settings.NETADMIN_ANSWER_TIMEOUT + grace)
-    if answer:
-        operation.outcome, _, operation.message = answer.partition(" ")
-    else:
-        operation.refresh_from_db()
-
-
-def _give_back_connection() -> None:
-    """While a host works, its request must not keep a connection of the pool from others."""
-    if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
-        connection.close()
+        peers.refresh_host(subject, spread_soon)
 
 
 def record(change: Change, subject: models.Model, host: Host | None) -> Operation:
@@ -169,10 +144,3 @@ def _describe(change: Change, subject: models.Model) -> dict[str, Any]:
         "touched": tell_touched(change.action, subject),
         "after": None if change.action.endswith(GOING) else describe(subject),
     }
-
-
-def announce_operation(operation: Operation) -> None:
-    """Tell open pages that something about the subject changed."""
-    announce(
-        kind=operation.subject, id=operation.subject_id, change=f"{operation.action}:{operation.outcome}"
-    )

@@ -7,8 +7,9 @@ from django.db import transaction
 
 from apps.common.errors import Conflict, Forbidden
 from apps.delivery.answers import give_answer
-from apps.delivery.changes import Change, announce_operation, carry_out, record
+from apps.delivery.changes import Change, carry_out, record
 from apps.delivery.models import Operation
+from apps.delivery.news import announce_operation
 from apps.delivery.sender import publish, spread
 from apps.hosts import broker
 from apps.hosts import services as hosts

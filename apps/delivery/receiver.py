@@ -1,20 +1,20 @@
 """What a host reports becomes observed state; what it has finished with is forgotten; who waits is told."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from apps.containers import services as containers
 from apps.containers.models import Container
 from apps.delivery.answers import give_answer
-from apps.delivery.changes import announce_operation
 from apps.delivery.models import Operation
-from apps.delivery.sender import send_changes, send_peers, spread
+from apps.delivery.news import announce_operation
+from apps.delivery.outcomes import Row, record_outcomes
+from apps.delivery.sender import send_changes, send_peers, spread, spread_soon
 from apps.delivery.silence import welcome
 from apps.delivery.snapshots import tell_touched
 from apps.events.door import announce
@@ -22,26 +22,42 @@ from apps.hosts.models import Host
 from apps.hosts.services import advance, record_contact, record_facts, record_look, renew_epochs
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
-from apps.networks.services.endpoints import drop, forget_endpoint
+from apps.networks.services.endpoints import drop
 from apps.networks.services.lifecycle import end_container
 from apps.networks.services.memberships import abandoned, leave_abandoned
 from apps.networks.services.networks import forget_network, remove_network
-from workers.contract.reports import Exit, Outcome, Report
+from workers.contract.envelope import unseal
+from workers.contract.reports import Exit, Report
 
 log = logging.getLogger(__name__)
-Row = Endpoint | Container | Network | Membership
 
 
-def receive(host: Host, report: Report) -> None:
-    """Take in one report. Doubled and late ones find nothing to do."""
+def take_in(
+    host: Host, envelope: Mapping[str, Any], *, waiting: Operation | None = None
+) -> list[Operation] | None:
+    """Take in a sealed report, if it is the host's own; `Refused` otherwise. Returns as `receive`."""
+    message = unseal(envelope, Report, host=host.name, key=host.key, direction="to-server")  # type: ignore[arg-type]
+    if message.sequence and message.sequence <= host.sequence:
+        return None
+    return receive(host, message, waiting=waiting)
+
+
+def receive(host: Host, report: Report, *, waiting: Operation | None = None) -> list[Operation] | None:
+    """Take in one report; the operations that are finished with it. Doubled and late ones find nothing to do: None.
+
+    `waiting`: for this operation it came past the queue, so it counts only if none is missing before it; and how many
+    hosts there are shall not delay the one that waits.
+    """
     now = datetime.now(UTC)
+    tell = spread if waiting is None else spread_soon
     finished: list[Operation] = []
     changed: list[Row] = []
     with transaction.atomic():
         locked = Host.objects.select_for_update().get(pk=host.pk)
         if report.sequence and report.sequence <= locked.sequence:
-            log.warning("refused a report of host %s that was taken in before", host.name)
-            return
+            return None
+        if waiting is not None and report.sequence != locked.sequence + 1:
+            return None
         if _claims_the_future(locked, report):
             log.warning("host %s has applied more than is on record: the database is an older one", host.name)
             # Others may be ahead with what this one cannot know: peers that they were told of meanwhile.
@@ -58,14 +74,15 @@ def receive(host: Host, report: Report) -> None:
             record_look(locked, report.look)
             news |= bool(report.look.drift)
         if comparable:
-            changed = _record_outcomes(locked, report.outcomes, now)
-            finished = _take_in(locked, changed, now)
+            changed = record_outcomes(locked, report.outcomes, now)
+            finished = _take_in(locked, changed, now, tell)
     if not comparable or report.resync:
         send_changes(locked, since=0, full=True)
     elif report.feeds or report.gaps:
         _record_feeds(locked, report)
     for operation in finished:
-        give_answer(operation.pk, f"{operation.outcome} {operation.message}")
+        if waiting is None or operation.pk != waiting.pk:
+            give_answer(operation.pk, f"{operation.outcome} {operation.message}")
         announce_operation(operation)
         if operation.outcome == Operation.Outcome.FAILED:
             _undo(host, operation)
@@ -73,6 +90,7 @@ def receive(host: Host, report: Report) -> None:
     if comparable:
         for exit_ in report.exits:
             _record_exit(host, exit_, now)
+    return finished
 
 
 def _announce(host: Host, changed: list[Row], finished: list[Operation], news: bool) -> None:
@@ -98,12 +116,12 @@ def _claims_the_future(host: Host, report: Report) -> bool:
     return any(report.feeds[network] > feed for network, feed in known)
 
 
-def _take_in(host: Host, changed: list[Row], at: datetime) -> list[Operation]:
+def _take_in(host: Host, changed: list[Row], at: datetime, tell: peers.Spread) -> list[Operation]:
     """What follows from the changed rows; the operations that are finished with them."""
     started = {row.pk for row in changed if isinstance(row, Container)}
     attached = {row.container_id for row in changed if isinstance(row, Endpoint) and row.network.spans_hosts}
     if started or attached:
-        peers.refresh(started | attached, spread)
+        peers.refresh(started | attached, tell)
     emptied = {row.network_id for row in changed if isinstance(row, Endpoint) and row.network.spans_hosts}
     if emptied and abandoned(host, emptied):
         advanced = advance(host.pk)
@@ -128,54 +146,6 @@ def _record_feeds(host: Host, report: Report) -> None:
             send_peers(host, membership.network_id, since=membership.acked_feed)
 
 
-def _record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> list[Row]:
-    """The rows that the outcomes changed. One query a kind finds those that they are still about; those already
-    settled cost nothing more."""
-    changed: list[Row] = []
-    for kind, rows in _rows_of(host).items():
-        told = {outcome.id: outcome for outcome in outcomes if outcome.kind == kind[0]}
-        for row in rows.filter(**{f"{kind[1]}__in": told}) if told else ():
-            outcome = told[getattr(row, kind[1])]
-            if row.revision == outcome.revision and not (outcome.state == "applied" and row.applied):
-                _record_outcome(row, outcome, at)
-                changed.append(row)
-    return changed
-
-
-def _rows_of(host: Host) -> dict[tuple[str, str], "QuerySet[Any]"]:
-    """By (kind, field with the id of which a host speaks), in the order in which rows are forgotten: what is on
-    something goes before it."""
-    return {
-        ("endpoint", "pk"): Endpoint.objects.filter(host=host).select_related("network"),
-        ("container", "pk"): Container.objects.filter(host=host),
-        ("network", "pk"): Network.objects.filter(host=host),
-        ("network", "network_id"): Membership.objects.filter(host=host).select_related("network"),
-    }
-
-
-def _record_outcome(row: Row, outcome: Outcome, at: datetime) -> None:
-    if outcome.state == "gone":
-        _forget(row)
-        return
-    if outcome.state == "failed":
-        row.applied, row.error = False, outcome.message[:500]
-    elif isinstance(row, Container):
-        containers.record_applied(row, at)
-        return
-    else:
-        row.applied, row.error = True, ""
-    row.save(update_fields=["applied", "error"])
-
-
-def _forget(row: Row) -> None:
-    if isinstance(row, Endpoint):
-        forget_endpoint(row)
-    elif isinstance(row, Network):
-        forget_network(row)
-    else:
-        row.delete()
-
-
 def finish_removal(network: Network, at: datetime) -> list[Operation]:
     """An overlay that shall go, and is on no host any more, is forgotten."""
     if Membership.objects.filter(network=network).exists():
@@ -198,10 +168,11 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
     )
     if not pending:
         return []
-    errors: dict[int, str] = {}
-    for model in (Endpoint, Network, Membership, Container):
-        unsettled = model.objects.filter(host=host, applied=False).values_list("revision", "error")
-        errors.update(unsettled)
+    unsettled = [
+        model.objects.filter(host=host, applied=False).order_by().values_list("revision", "error")
+        for model in (Endpoint, Network, Membership, Container)
+    ]
+    errors = dict(unsettled[0].union(*unsettled[1:], all=True))
     finished = []
     for operation in pending:
         error = errors.get(operation.revision)

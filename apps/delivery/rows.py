@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import prefetch_related_objects
 
 from apps.containers.models import Container
+from apps.hosts.gathering import Gathered, listen_to
 from apps.hosts.models import Host
 from apps.ipam.models import Subnet
 from apps.networks.models import Driver, Endpoint, Membership, Network, Peer
@@ -14,25 +15,45 @@ from apps.networks.rules import read_bridge_options, read_macvlan_options, read_
 from apps.networks.selectors import dns_names, subnets_of
 from workers.contract import state
 
+for _kind in (Network, Membership, Container, Endpoint):
+    listen_to(_kind)
+
 
 def changes_since(host: Host, revision: int) -> list[state.Row]:
     """Every row of the host that changed after `revision`, and every removal it has not confirmed.
 
     A constant number of queries, and work in proportion to the change, not to what is there.
     """
-    networks = list(Network.objects.filter(host=host, revision__gt=revision))
-    memberships = list(
+    networks = Network.objects.filter(host=host, revision__gt=revision)
+    memberships = (
         Membership.objects.filter(host=host, revision__gt=revision)
         .select_related("network")
         .prefetch_related("network__segments")
     )
     containers = list(Container.objects.filter(host=host, revision__gt=revision))
-    prefetch_related_objects([container for container in containers if container.running], "ports")
     endpoints = (
         Endpoint.objects.filter(host=host, revision__gt=revision)
         .select_related("network", "container")
         .prefetch_related("aliases", "links")
     )
+    return _rows(host, list(networks), list(memberships), containers, endpoints)
+
+
+def gathered_rows(host: Host, gathered: Gathered) -> list[state.Row]:
+    """The same for one change, from what it has saved; its host has the change's revision."""
+    if not gathered.clear:
+        return changes_since(host, host.revision - 1)
+    return _rows(host, *(gathered.of(kind, host) for kind in (Network, Membership, Container, Endpoint)))
+
+
+def _rows(
+    host: Host,
+    networks: list[Network],
+    memberships: list[Membership],
+    containers: list[Container],
+    endpoints: Iterable[Endpoint],
+) -> list[state.Row]:
+    prefetch_related_objects([container for container in containers if container.running], "ports")
     return [
         *_network_rows(networks),
         *_membership_rows(host, memberships),

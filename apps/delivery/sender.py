@@ -1,12 +1,13 @@
 """The one place from which messages go to hosts."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kombu.exceptions import OperationalError
 
-from apps.delivery.rows import changes_since, peers_since
+from apps.delivery.rows import changes_since, gathered_rows, peers_since
+from apps.hosts.gathering import Gathered
 from apps.hosts.models import Host
 from apps.networks import models
 from apps.networks.models import Driver
@@ -20,12 +21,28 @@ log = logging.getLogger(__name__)
 
 def send_changes(host: Host, *, since: int, full: bool = False) -> None:
     """Send what changed after `since`. When the broker is away the resync does it later: nothing is lost."""
-    rows = tuple(changes_since(host, since))
+    _send_rows(host, changes_since(host, since), since=since, full=full)
+
+
+def send_gathered(host: Host, gathered: Gathered, *, awaited: str = "") -> None:
+    """Send what one change has saved; `awaited`: the name under which somebody waits for the host's report on it."""
+    _send_rows(host, gathered_rows(host, gathered), since=host.revision - 1, awaited=awaited)
+
+
+def _send_rows(host: Host, rows: Sequence[Row], *, since: int, full: bool = False, awaited: str = "") -> None:
     for row in rows:
         if isinstance(row.spec, Network) and row.spec.driver == Driver.OVERLAY:
             # Before the network itself: its first endpoint must not come up among peers it does not know.
             send_peers(host, row.id, since=0)
-    delta = Delta(host=host.name, epoch=host.epoch, base=since, revision=host.revision, full=full, rows=rows)
+    delta = Delta(
+        host=host.name,
+        epoch=host.epoch,
+        base=since,
+        revision=host.revision,
+        full=full,
+        rows=tuple(rows),
+        awaited=awaited,
+    )
     _send(host, delta)
 
 
@@ -55,6 +72,16 @@ def spread(network: str, since: int) -> None:
     rows = tuple(peers_since(network, since, gone=True))
     members = Host.objects.filter(memberships__network=network, memberships__removing=False, revoked=False)
     _send_feed([host for host in members if not host.silent], network, since, revision, False, rows)
+
+
+def spread_soon(network: str, since: int) -> None:
+    """By the server's worker: a request does not take longer the more hosts there are."""
+    try:
+        app.send_task("server.spread", args=[network, since])
+    except OperationalError as error:
+        log.warning(
+            "the broker cannot be reached, peers of network %s are told later: %s", network[:12], error
+        )
 
 
 def _send_feed(

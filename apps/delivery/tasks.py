@@ -7,17 +7,16 @@ from typing import Any
 from celery import shared_task
 from django.db.models import F, OuterRef, Subquery
 
-from apps.delivery.changes import announce_operation
 from apps.delivery.joining import end_stale_logins
 from apps.delivery.models import Operation
-from apps.delivery.receiver import finish_removal, receive
+from apps.delivery.news import announce_operation
+from apps.delivery.receiver import finish_removal, take_in
 from apps.delivery.sender import send_changes, send_peers, spread
 from apps.delivery.silence import Watch
 from apps.hosts.models import SILENT_AFTER, Host
 from apps.networks.models import Membership, Network
 from apps.networks.services import peers
-from workers.contract.envelope import Refused, unseal
-from workers.contract.reports import Report
+from workers.contract.envelope import Refused
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=30)
@@ -37,11 +36,9 @@ def report(envelope: dict[str, Any]) -> None:
         log.warning("refused a report of host %r, which is unknown or revoked", envelope.get("host"))
         return
     try:
-        message = unseal(envelope, Report, host=host.name, key=host.key, direction="to-server")  # type: ignore[arg-type]
+        take_in(host, envelope)
     except Refused as error:
         log.warning("refused a report: %s", error)
-        return
-    receive(host, message)
 
 
 @shared_task(name="server.spread")

@@ -3,6 +3,8 @@
 Each costs a handful of indexed queries, whatever the number of addresses. The caller has locked the subnet.
 """
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
 from apps.ipam.cidr import Interval, pack, unpack
@@ -30,25 +32,41 @@ def take_exactly(subnet: Subnet, wide: int) -> bool:
     return True
 
 
-def give_back(subnet: Subnet, wide: int) -> None:
-    """Make a taken address free, joining the runs on both sides of it."""
-    before: FreeRange | None = None
-    after: FreeRange | None = None
-    for run in _from(subnet, wide - 1)[:2]:
-        if unpack(run.last) == wide - 1:
-            before = run
-        elif unpack(run.first) == wide + 1:
-            after = run
-    if after is not None:
-        first = wide
-        if before is not None:
-            first = unpack(before.first)
-            before.delete()
-        FreeRange.objects.filter(pk=after.pk).update(first=pack(first))
-    elif before is not None:
-        FreeRange.objects.filter(pk=before.pk).update(last=pack(wide))
-    else:
-        FreeRange.objects.create(subnet=subnet, first=pack(wide), last=pack(wide))
+def give_back(subnet: Subnet, addresses: Iterable[int]) -> None:
+    """Make taken addresses free, joining them with the runs on both sides of them."""
+    for first, last in _runs(addresses):
+        before: FreeRange | None = None
+        after: FreeRange | None = None
+        for run in _from(subnet, first - 1)[:2]:
+            if unpack(run.last) == first - 1:
+                before = run
+            elif unpack(run.first) == last + 1:
+                after = run
+        if after is not None:
+            begin = first
+            if before is not None:
+                begin = unpack(before.first)
+                before.delete()
+            FreeRange.objects.filter(pk=after.pk).update(first=pack(begin))
+        elif before is not None:
+            FreeRange.objects.filter(pk=before.pk).update(last=pack(last))
+        else:
+            FreeRange.objects.create(subnet=subnet, first=pack(first), last=pack(last))
+
+
+def _runs(addresses: Iterable[int]) -> list[Interval]:
+    """Neighbouring addresses as one.
+
+    >>> _runs([5, 3, 4, 9])
+    [(3, 5), (9, 9)]
+    """
+    runs: list[Interval] = []
+    for address in sorted(addresses):
+        if runs and runs[-1][1] == address - 1:
+            runs[-1] = (runs[-1][0], address)
+        else:
+            runs.append((address, address))
+    return runs
 
 
 def _from(subnet: Subnet, wide: int) -> QuerySet[FreeRange]:

@@ -8,7 +8,7 @@ written, so that the caller may catch it and go on in the same transaction.
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
@@ -88,22 +88,24 @@ def take_first(subnets: Sequence[Subnet], *, holder: str, requested: str | None 
     raise _exhausted(subnets)
 
 
-def release_addresses(holder: str) -> int:
-    """Free every address of an endpoint; returns how many. None is no error, so that it can be repeated."""
-    owned = Address.objects.filter(holder=holder, purpose=Address.Purpose.ENDPOINT)
+def release_addresses(holders: Collection[str]) -> int:
+    """Free every address of these endpoints; returns how many. None is no error, so that it can be repeated."""
+    owned = Address.objects.filter(holder__in=holders, purpose=Address.Purpose.ENDPOINT)
     _lock(Subnet.objects.filter(pk__in=owned.values("subnet")))
     released = list(owned.select_related("subnet"))
     Address.objects.filter(pk__in=[address.pk for address in released]).delete()
+    by_subnet: dict[Subnet, list[int]] = {}
     for address in released:
-        free.give_back(address.subnet, unpack(address.value))
+        by_subnet.setdefault(address.subnet, []).append(unpack(address.value))
+    for subnet, addresses in by_subnet.items():
+        free.give_back(subnet, addresses)
     return len(released)
 
 
 def release_subnets(holder: str) -> int:
     """Forget the holder's subnets with all their addresses; how many there were."""
-    subnets = list(Subnet.objects.filter(holder=holder))
-    Subnet.objects.filter(pk__in=[subnet.pk for subnet in subnets]).delete()
-    return len(subnets)
+    _, deleted = Subnet.objects.filter(holder=holder).delete()
+    return deleted.get(Subnet._meta.label, 0)
 
 
 def store_pool(pool: Pool) -> Pool:

@@ -69,6 +69,18 @@ def find_endpoint(term: str) -> Endpoint:
     )
 
 
+def current(found: M, host: Host) -> M:
+    """What was found before `host` was locked for a change, as it is now. Not for what is then saved whole: the host's
+    own reports need no revision.
+    """
+    before = found.host
+    if before is not None and before.pk == host.pk and before.revision + 1 == host.revision:
+        # No change came between: all of them raise the revision first, and it was read together with what was found.
+        return found
+    candidates: QuerySet[M] = type(found).objects.select_related("host")
+    return pick(candidates, found.pk, str(found._meta.model_name))
+
+
 def subnets_of(networks: list[str]) -> dict[str, list[Subnet]]:
     """Subnets by network id, in order; one query whatever the number of networks."""
     found: dict[str, list[Subnet]] = {network: [] for network in networks}

@@ -22,11 +22,28 @@ from django.conf import settings  # noqa: E402
 settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-from apps.delivery import answers  # noqa: E402
+from apps.delivery import rows, sender, waiting  # noqa: E402
 from netadmin.environment import Environment  # noqa: E402
 from tests.redis_server import run_redis  # noqa: E402
 from tests.server.hosts import AnsweringHosts, enrol_host  # noqa: E402
 from tests.server.people import make_client  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def gathered_is_what_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test changes: what is sent to a host without being read again is what would have been read."""
+
+    def read_and_compare(host: Any, gathered: Any) -> Any:
+        sent = rows.gathered_rows(host, gathered)
+        recorded = [
+            row for row in rows.changes_since(host, host.revision - 1) if row.revision == host.revision
+        ]
+        # A change that came between, in a test of several at once, may have changed one of them again.
+        if host.revision == type(host).objects.get(pk=host.pk).revision:
+            assert sorted(sent, key=str) == sorted(recorded, key=str)
+        return sent
+
+    monkeypatch.setattr(sender, "gathered_rows", read_and_compare)
 
 
 @pytest.fixture(scope="module")
@@ -56,5 +73,5 @@ def node1(db: None) -> Any:
 def answering(monkeypatch: pytest.MonkeyPatch, private_redis: None) -> Any:
     """Whoever waits for a host has its answer: everything is as it should be, unless `failing` says otherwise."""
     hosts = AnsweringHosts()
-    monkeypatch.setattr(answers, "await_answer", hosts.answer)
+    monkeypatch.setattr(waiting, "await_either", hosts.answer)
     return hosts

@@ -5,6 +5,7 @@
 
 import logging
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     deaf = folder / "deaf"
 
-    def send(report: Report) -> bool:
+    def send(report: Report, awaited: Collection[str]) -> bool:
         if deaf.exists():
             return False
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")

@@ -178,6 +178,8 @@ class Delta(Struct, frozen=True, kw_only=True):
     full: bool = False
     """Everything there should be: what is not in it shall not be there."""
     rows: tuple[Row, ...] = ()
+    awaited: str = ""
+    """Somebody waits for the report on these rows under this name: it goes there too, see `broker.answer_key`."""
 
 
 class HostState(Struct, frozen=True, kw_only=True):

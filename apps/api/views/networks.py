@@ -25,7 +25,7 @@ from apps.delivery.snapshots import list_networks
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.rules import ask_subnet, has_labels, read_link
-from apps.networks.selectors import attached, find_container, find_network, subnets_of
+from apps.networks.selectors import current, find_container, find_network, subnets_of
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
@@ -46,11 +46,11 @@ def show_networks(networks: Iterable[Network]) -> list[dict[str, Any]]:
 
 
 def show_network(network: Network) -> dict[str, Any]:
-    return show_networks([all_networks().get(pk=network.pk)])[0]
+    return show_networks([network])[0]
 
 
 def show_endpoint(endpoint: Endpoint) -> Any:
-    return EndpointOut(attached(Endpoint.objects.filter(pk=endpoint.pk)).get()).data
+    return EndpointOut(endpoint).data
 
 
 def read_wish(given: Mapping[str, Any]) -> endpoint_services.Wish:
@@ -188,7 +188,7 @@ class NetworkView(Resource[Network]):
             request,
             network.host,
             "network.remove",
-            lambda locked: network_services.remove_network(locked, find_network(network.pk, locked)),
+            lambda locked: network_services.remove_network(locked, current(network, locked)),
             detail={},
             show=lambda _: None,
             code=204,
@@ -217,8 +217,9 @@ class NetworkView(Resource[Network]):
         wish = read_wish(given)
 
         def work(locked: Host) -> Endpoint:
-            current = find_network(network.pk, locked)
-            return endpoint_services.connect(locked, current, find_container(container.pk, locked), wish)
+            return endpoint_services.connect(
+                locked, current(network, locked), current(container, locked), wish
+            )
 
         detail = {key: value for key, value in given.items() if value} | {"network": network.name}
         return change(
@@ -240,12 +241,12 @@ class NetworkView(Resource[Network]):
         detail = {**given, "network": network.name}
 
         def work(locked: Host) -> Endpoint | Network:
-            current = find_network(network.pk, locked)
+            present = current(network, locked)
             if not force:
-                return endpoint_services.disconnect(locked, current, find_container(container.pk, locked))
-            endpoint = endpoint_services.disconnect_by_force(locked, current, term)
+                return endpoint_services.disconnect(locked, present, current(container, locked))
+            endpoint = endpoint_services.disconnect_by_force(locked, present, term)
             detail["forgotten"] = endpoint is None
-            return endpoint or current
+            return endpoint or present
 
         return change(
             request, host, "endpoint.disconnect", work, detail=detail, show=lambda _: None, code=204

@@ -1,12 +1,13 @@
 """Connecting containers to networks and disconnecting them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from apps.common.errors import Conflict, Invalid, NotFound
+from apps.common.related import keep_related
 from apps.containers.models import Container
 from apps.containers.services import refuse_removing
 from apps.hosts.models import Host
@@ -57,10 +58,9 @@ def attach(
         _give_addresses(endpoint, wish)
         endpoint.index = _free_index(present)
     endpoint.save(force_insert=True)
-    Alias.objects.bulk_create(Alias(endpoint=endpoint, name=name) for name in dict.fromkeys(wish.aliases))
-    Link.objects.bulk_create(
-        Link(endpoint=endpoint, target=target, alias=alias) for target, alias in wish.links
-    )
+    aliases = [Alias(endpoint=endpoint, name=name) for name in dict.fromkeys(wish.aliases)]
+    links = [Link(endpoint=endpoint, target=target, alias=alias) for target, alias in wish.links]
+    keep_related(endpoint, aliases=Alias.objects.bulk_create(aliases), links=Link.objects.bulk_create(links))
     return endpoint
 
 
@@ -93,8 +93,7 @@ def disconnect_by_force(host: Host, network: Network, term: str) -> Endpoint | N
         drop(endpoint, host.revision)
     if staying:
         return staying[0]
-    for endpoint in found:
-        forget_endpoint(endpoint)
+    forget_endpoints(found)
     leave_abandoned(host, [network.pk] if network.spans_hosts else [])
     return None
 
@@ -126,10 +125,13 @@ def drop(endpoint: Endpoint, revision: int) -> None:
     endpoint.save(update_fields=["removing", "applied", "revision", "error"])
 
 
-def forget_endpoint(endpoint: Endpoint) -> None:
-    """The host has nothing of it left: its addresses are free and its record goes."""
-    ipam.release_addresses(endpoint.id)
-    endpoint.delete()
+def forget_endpoints(endpoints: Collection[Endpoint]) -> None:
+    """The host has nothing of them left: their addresses are free and their records go."""
+    keys = [endpoint.pk for endpoint in endpoints]
+    ipam.release_addresses(keys)
+    Endpoint.objects.filter(pk__in=keys).delete()
+    for endpoint in endpoints:
+        endpoint.pk = None
 
 
 def _check_fit(network: Network, container: Container) -> list[Endpoint]:

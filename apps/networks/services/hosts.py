@@ -22,7 +22,9 @@ def move_host(host: Host, advertise: str | None) -> Host:
         )
     host.advertise = advertise
     host.save(update_fields=["advertise"])
-    Membership.objects.filter(host=host).update(revision=host.revision, applied=False, error="")
+    for membership in Membership.objects.filter(host=host).select_related("network"):
+        membership.revision, membership.applied, membership.error = host.revision, False, ""
+        membership.save(update_fields=["revision", "applied", "error"])
     return host
 
 
@@ -37,8 +39,7 @@ def forget_host(host: Host, spread: peers.Spread) -> None:
     """Drop everything on record of the host, whether it has confirmed that or not; its own row is left."""
     peers.withdraw_host(host, spread)
     endpoints = Endpoint.objects.filter(host=host)
-    for endpoint in endpoints.values_list("pk", flat=True):
-        ipam.release_addresses(endpoint)
+    ipam.release_addresses(list(endpoints.values_list("pk", flat=True)))
     endpoints.delete()
     Membership.objects.filter(host=host).delete()
     Container.objects.filter(host=host).delete()

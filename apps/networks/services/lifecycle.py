@@ -11,6 +11,7 @@ from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.hosts.services import refuse_drained
 from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.selectors import attached
 from apps.networks.services.endpoints import Wish, attach, drop
 
 
@@ -45,13 +46,13 @@ def create_container(
         **details,
     )
     ports.record(container, published)
-    attached: list[Endpoint] = []
+    present: list[Endpoint] = []
     for network, wish in attachments:
         if network.removing:
             raise Conflict("being_removed", f"Network {network.name} is being removed.", "networks")
-        if any(endpoint.network_id == network.pk for endpoint in attached):
+        if any(endpoint.network_id == network.pk for endpoint in present):
             raise Invalid("network_twice", f"Network {network.name} is given twice.", "networks")
-        attached.append(attach(host, network, container, wish, attached))
+        present.append(attach(host, network, container, wish, present))
     if start:
         containers.start(container, host.revision)
     return container
@@ -116,6 +117,6 @@ def end_container(host: Host, container: Container, *, code: int, message: str, 
 
 
 def _touch_endpoints(container: Container, revision: int) -> None:
-    Endpoint.objects.filter(container=container, removing=False).update(
-        revision=revision, applied=False, error=""
-    )
+    for endpoint in attached(Endpoint.objects.filter(container=container)):
+        endpoint.revision, endpoint.applied, endpoint.error = revision, False, ""
+        endpoint.save(update_fields=["revision", "applied", "error"])

@@ -175,7 +175,7 @@ def test_a_stopped_container_that_ended_by_itself_frees_its_ports(operator: Any)
     make(operator, "first", ports=["8080:80"], start=True)
     container = Container.objects.get(name="first")
     container.wanted = Container.Wanted.STOPPED
-    record_applied(container, container.created)
+    record_applied([container], container.created)
     container.save()
     make(operator, "second", ports=["8080:80"], start=True)
 

@@ -145,10 +145,10 @@ def test_the_resync_asks_again_what_became_of_a_change_whose_outcome_was_lost(
 
 
 def test_nobody_waits_for_a_host_that_is_silent(node1: Host, sent: list[Delta], monkeypatch: Any) -> None:
-    from apps.delivery import answers
+    from apps.delivery import waiting
 
     waited: list[object] = []
-    monkeypatch.setattr(answers, "await_answer", lambda *question: waited.append(question))
+    monkeypatch.setattr(waiting, "await_either", lambda *question: waited.append(question))
     Host.objects.filter(pk=node1.pk).update(last_seen=datetime.now(UTC) - timedelta(minutes=5))
     work = lambda locked: create_network(locked, name="later")  # noqa: E731
     _, operation = carry_out(Change(actor=None, action="network.create"), node1, work)

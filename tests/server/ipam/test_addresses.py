@@ -37,7 +37,7 @@ def test_addresses_come_and_go_in_order(case: dict[str, Any]) -> None:
     subnets = [reserve(subnet, position) for position, subnet in enumerate(case["subnets"])]
     for verb, argument, expected in case["steps"]:
         if verb == "release":
-            release_addresses(argument)
+            release_addresses([argument])
             continue
         try:
             # Each address is held by an endpoint of its own, which is called as the address.
@@ -95,9 +95,9 @@ def test_releasing_an_endpoint_frees_all_it_has_and_nothing_else() -> None:
     for holder in ("e1", "e2"):
         for subnet in subnets:
             take_address(subnet, holder=holder)
-    assert release_addresses("e1") == 2
-    assert release_addresses("e1") == 0
-    assert release_addresses("") == 0
+    assert release_addresses(["e1"]) == 2
+    assert release_addresses(["e1"]) == 0
+    assert release_addresses([""]) == 0
     assert [a.text for a in Address.objects.filter(purpose="endpoint")] == ["10.1.0.3", "fd00:1::3"]
     assert [take_address(subnet, holder="e3") for subnet in subnets] == ["10.1.0.2", "fd00:1::2"]
 
@@ -141,7 +141,7 @@ def test_taking_and_releasing_cost_the_same_queries_in_an_empty_and_in_a_crowded
         fill(subnet, count, step)
         with CaptureQueriesContext(connection) as queries:
             take_address(subnet, holder="e1")
-            release_addresses("e1")
+            release_addresses(["e1"])
         costs.append(len(queries))
         _refuse_scans([query["sql"] for query in queries])
     assert costs[0] == costs[1] <= 10

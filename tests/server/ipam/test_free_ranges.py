@@ -60,7 +60,7 @@ class TakeAndRelease(RuleBasedStateMachine):
     @rule(number=NUMBERS)
     def release(self, number: int) -> None:
         address = self.all[number % len(self.all)]
-        assert release_addresses(address) == (address in self.held)
+        assert release_addresses([address]) == (address in self.held)
         if address in self.held:
             self.held.remove(address)
             self.taken.remove(address)

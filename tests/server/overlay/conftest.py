@@ -75,7 +75,7 @@ def fleet(transactional_db: None, private_redis: None, monkeypatch: pytest.Monke
     fleet = Fleet()
     monkeypatch.setattr(sender, "publish", fleet.publish)
     # In place of the server's worker, to which a request leaves it.
-    monkeypatch.setattr(changes, "_spread_soon", sender.spread)
+    monkeypatch.setattr(changes, "spread_soon", sender.spread)
     return fleet
 
 

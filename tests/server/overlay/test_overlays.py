@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.delivery import answers
+from apps.delivery import waiting
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
 from apps.ipam.models import Subnet
@@ -38,7 +38,7 @@ def operator(transactional_db: None) -> Any:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "await_answer", lambda question, timeout: None)
+    monkeypatch.setattr(waiting, "await_either", lambda questions, timeout: None)
 
 
 def create(operator: Any, **fields: Any) -> Any:

@@ -1,0 +1,105 @@
+"""Who waits for a change takes the host's report in himself: only a true one, once, and in its order."""
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.delivery import sender, tasks
+from apps.delivery.answers import give_answer
+from apps.delivery.changes import Change, carry_out
+from apps.delivery.models import Operation
+from apps.delivery.waiting import await_outcome, name_report
+from apps.hosts.models import Host
+from apps.networks.models import Network
+from apps.networks.services.networks import create_network
+from workers.contract.envelope import Envelope, seal
+from workers.contract.reports import Outcome, Report
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("private_redis")]
+
+
+@pytest.fixture
+def made(node1: Host, monkeypatch: pytest.MonkeyPatch) -> tuple[Network, Operation]:
+    """A network that its host has been told of."""
+    monkeypatch.setattr(sender, "publish", lambda *_, **__: True)
+    work = lambda locked: create_network(locked, name="lab")  # noqa: E731
+    network, operation = carry_out(Change(actor=None, action="network.create"), node1, work, wait=False)
+    assert isinstance(network, Network)
+    return network, operation
+
+
+def report(network: Network, *, after: int = 1, key: str | None = None, **content: Any) -> Envelope:
+    """That the network is made, `after` the last report of its host."""
+    host = Host.objects.get(pk=network.host_id)
+    outcome = Outcome(kind="network", id=network.pk, revision=network.revision, state="applied")
+    fields = {"acked": host.revision, "outcomes": (outcome,), **content}
+    message = Report(host=host.name, epoch=host.epoch, sequence=host.sequence + after, **fields)
+    return seal(message, host=host.name, key=key or host.key, direction="to-server")
+
+
+def give(operation: Operation, envelope: Envelope) -> None:
+    give_answer(name_report(operation), json.dumps(envelope))
+
+
+def test_the_report_is_on_record_when_the_wait_is_over(made: tuple[Network, Operation]) -> None:
+    network, operation = made
+    envelope = report(network)
+    give(operation, envelope)
+
+    await_outcome(operation, 5.0)
+
+    assert operation.outcome == "done"
+    assert Network.objects.get(pk=network.pk).applied
+    assert Operation.objects.get(pk=operation.pk).outcome == "done"
+    tasks.report(envelope)
+    assert Operation.objects.filter(pk=operation.pk, outcome="done").exists()
+
+
+def test_a_failure_is_told_in_the_words_of_the_host(made: tuple[Network, Operation]) -> None:
+    network, operation = made
+    failed = Outcome(
+        kind="network", id=network.pk, revision=network.revision, state="failed", message="No room."
+    )
+    give(operation, report(network, outcomes=(failed,)))
+
+    await_outcome(operation, 5.0)
+
+    assert (operation.outcome, operation.message) == ("failed", "No room.")
+
+
+def test_what_another_key_has_signed_is_as_good_as_nothing(made: tuple[Network, Operation]) -> None:
+    network, operation = made
+    give(operation, report(network, key="0" * 64))
+    give_answer(name_report(operation), "not even JSON")
+
+    await_outcome(operation, 0.5)
+
+    assert operation.outcome == "pending"
+    assert not Network.objects.get(pk=network.pk).applied
+
+
+def test_a_report_does_not_overtake_the_one_before_it(made: tuple[Network, Operation]) -> None:
+    network, operation = made
+    first = report(network, outcomes=(), problems=("one",))
+    second = report(network, after=2)
+    give(operation, second)
+
+    await_outcome(operation, 0.5)
+
+    assert operation.outcome == "pending"
+    for envelope in (first, second):
+        tasks.report(envelope)
+    await_outcome(operation, 5.0)
+    assert operation.outcome == "done"
+
+
+def test_who_waits_hears_of_what_the_servers_worker_took_in_first(made: tuple[Network, Operation]) -> None:
+    network, operation = made
+    envelope = report(network)
+    tasks.report(envelope)
+    give(operation, envelope)
+
+    await_outcome(operation, 5.0)
+
+    assert operation.outcome == "done"
