@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.api.inspect import STATUS, describe_attachments, describe_container
 from apps.containers.models import Container
+from apps.docker_api import images
 from apps.docker_api.versions import STRUCTURED, Version
 
 RUNNING = "running"
@@ -78,8 +79,8 @@ def _outline(container: Container, networks: dict[str, Any], now: datetime) -> d
     return {
         "Id": container.pk,
         "Names": [f"/{container.name}"],
-        "Image": container.image_name,
-        "ImageID": f"sha256:{container.image}" if container.image else "",
+        "Image": container.image_name or images.HOST,
+        "ImageID": _image_id(container),
         "Command": " ".join([*container.entrypoint, *container.command]),
         "Created": int(container.created.timestamp()),
         "Ports": [
@@ -95,6 +96,10 @@ def _outline(container: Container, networks: dict[str, Any], now: datetime) -> d
         "NetworkSettings": {"Networks": networks},
         "Mounts": [],
     }
+
+
+def _image_id(container: Container) -> str:
+    return f"sha256:{container.image}" if container.image else images.HOST_ID
 
 
 def tell_status(container: Container, now: datetime) -> str:
@@ -137,7 +142,7 @@ def inspect_shape(container: Container, version: Version) -> dict[str, Any]:
             "OOMKilled": False,
             "Dead": container.state == Container.State.REMOVING,
         },
-        "Image": f"sha256:{container.image}" if container.image else "",
+        "Image": _image_id(container),
         "ResolvConfPath": "",
         "HostnamePath": "",
         "HostsPath": "",
@@ -172,7 +177,7 @@ def _describe_config(container: Container, shown: Mapping[str, Any]) -> dict[str
         "StdinOnce": False,
         "Env": shown["Env"] or None,
         "Cmd": shown["Cmd"],
-        "Image": container.image_name,
+        "Image": container.image_name or images.HOST,
         "Volumes": None,
         "WorkingDir": container.working_dir,
         "Entrypoint": container.entrypoint or None,

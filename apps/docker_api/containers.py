@@ -8,6 +8,7 @@ from apps.containers.models import Container
 from apps.docker_api.changes import change
 from apps.docker_api.container_shapes import RUNNING, inspect_shape, list_shapes, now, status_of
 from apps.docker_api.filters import fits_labels, matches, read_time
+from apps.docker_api.images import HOST
 from apps.docker_api.news import Listener
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Filters, Request, accept_filters
@@ -55,7 +56,7 @@ def _read_filters(request: Request, filters: Filters) -> Callable[[Container], b
             and str(one.exit_code or 0) in filters.get("exited", (str(one.exit_code or 0),))
             and fits_labels(filters.get("label", ()), (), one.labels)
             and (on_networks is None or one.pk in on_networks)
-            and one.image_name in filters.get("ancestor", (one.image_name,))
+            and (one.image_name or HOST) in filters.get("ancestor", (one.image_name or HOST,))
             and all(one.created < limit for limit in older)
             and all(one.created > limit for limit in newer)
         )

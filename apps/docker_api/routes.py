@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.docker_api import containers, events, execs, networks, system
+from apps.docker_api import container_create, containers, events, execs, images, networks, system
 from apps.docker_api.refusals import EngineError
 
 Handler = Callable[..., Any]
@@ -44,6 +44,7 @@ ROUTES = (
     _route("GET /system/df", system.show_use),
     _route("GET /events", events.follow),
     _route("GET /containers/json", containers.show_all, "container"),
+    _change("POST /containers/create", container_create.create, "container.create", "container"),
     _change("POST /containers/prune", containers.prune, "container"),
     _route("GET /containers/{id}/json", containers.inspect, "container"),
     _change("POST /containers/{id}/start", containers.start, "container"),
@@ -56,6 +57,9 @@ ROUTES = (
     _route("GET /exec/{id}/json", execs.inspect),
     _route("POST /containers/{id}/wait", containers.wait, "container"),
     _change("DELETE /containers/{id}", containers.remove, "container"),
+    _route("GET /images/json", images.show_all),
+    _route("GET /images/{name}/json", images.inspect),
+    _change("POST /images/create", images.pull),
     _route("GET /networks", networks.show_all),
     _change("POST /networks/create", networks.create, "network.create", "network"),
     _change("POST /networks/prune", networks.prune, "network"),

@@ -26,7 +26,7 @@ def show_version(request: Request, facts: dict[str, str]) -> Answer:
     kernel = request.host.kernel or platform.release()
     details = {
         "ApiVersion": spell(NEWEST),
-        "Arch": _architecture(),
+        "Arch": architecture(),
         "Experimental": "false",
         "KernelVersion": kernel,
         "MinAPIVersion": spell(OLDEST),
@@ -42,7 +42,7 @@ def show_version(request: Request, facts: dict[str, str]) -> Answer:
             "GitCommit": "",
             "GoVersion": "",
             "Os": "linux",
-            "Arch": _architecture(),
+            "Arch": architecture(),
             "KernelVersion": kernel,
             "BuildTime": "",
         }
@@ -61,7 +61,7 @@ def show_info(request: Request, facts: dict[str, str]) -> Answer:
             "ContainersRunning": running,
             "ContainersPaused": 0,
             "ContainersStopped": total - running,
-            "Images": 0,
+            "Images": 1,
             "SystemTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "KernelVersion": host.kernel or platform.release(),
             "Architecture": platform.machine(),
@@ -133,7 +133,7 @@ def show_use(request: Request, facts: dict[str, str]) -> Answer:
     )
 
 
-def _architecture() -> str:
+def architecture() -> str:
     """In Go's words."""
     machine = platform.machine()
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)

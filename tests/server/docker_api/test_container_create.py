@@ -1,0 +1,132 @@
+"""/containers/create of the Docker Engine API: what is asked for, and what is refused instead of ignored."""
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from apps.containers.models import Container
+from tests.server.docker_api.engine import Engine
+from tests.server.docker_api.test_networks import create, running
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
+
+
+WISH = {"IPAMConfig": {"IPv4Address": "10.66.0.9"}, "Aliases": ["db"], "Links": ["other:peer"]}
+
+
+async def inspect(engine: Engine, name: str) -> Any:
+    return (await engine.ask("GET", f"/containers/{name}/json")).content
+
+
+async def test_a_container_is_made_as_it_was_asked_for(engine: Engine) -> None:
+    await create(engine, "lab", IPAM={"Config": [{"Subnet": "10.66.0.0/24"}]})
+    body = {
+        "Image": "host",
+        "Cmd": ["sleep", "9"],
+        "Hostname": "web",
+        "Env": ["A=1", "B=x=y"],
+        "Labels": {"team": "blue"},
+        "Tty": True,
+        "OpenStdin": True,
+        "StopTimeout": 3,
+        "HostConfig": {
+            "NetworkMode": "lab",
+            "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]},
+            "ExtraHosts": ["printer:192.0.2.9"],
+            "Dns": ["192.0.2.53"],
+            "Sysctls": {"net.ipv4.ip_forward": "1"},
+            "Binds": None,
+            "RestartPolicy": {"Name": "no"},
+        },
+        "NetworkingConfig": {
+            "EndpointsConfig": {
+                "lab": WISH,
+                "bridge": {},
+            }
+        },
+    }
+    made = await engine.ask("POST", "/containers/create", body, name="c1")
+    assert made.status == 201 and made.content["Warnings"] == []
+    shown = await inspect(engine, "c1")
+    assert shown["Id"] == made.content["Id"] and shown["State"]["Status"] == "created"
+    wanted = {
+        "Hostname": "web",
+        "Env": ["A=1", "B=x=y"],
+        "Cmd": ["sleep", "9"],
+        "Tty": True,
+        "StopTimeout": 3,
+    }
+    assert {name: shown["Config"][name] for name in wanted} == wanted
+    assert shown["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}
+    assert (shown["HostConfig"]["ExtraHosts"], shown["HostConfig"]["Dns"]) == (
+        ["printer:192.0.2.9"],
+        ["192.0.2.53"],
+    )
+    networks = shown["NetworkSettings"]["Networks"]
+    assert list(networks) == ["lab", "bridge"]
+    assert {name: networks["lab"][name] for name in WISH} == WISH
+
+
+@pytest.mark.parametrize("mode", ["", "default", "bridge"])
+async def test_by_itself_it_is_on_the_default_bridge(engine: Engine, mode: str) -> None:
+    body = {
+        "Image": "host",
+        "HostConfig": {"NetworkMode": mode},
+        "NetworkingConfig": {"EndpointsConfig": {mode or "default": {}}},
+    }
+    made = await engine.ask("POST", "/containers/create", body, name="c1")
+    assert made.status == 201, made.body
+    assert list((await inspect(engine, "c1"))["NetworkSettings"]["Networks"]) == ["bridge"]
+
+
+async def test_a_network_may_be_named_by_its_id(engine: Engine) -> None:
+    identity = await create(engine, "lab")
+    body = {
+        "Image": "host",
+        "HostConfig": {"NetworkMode": "lab"},
+        "NetworkingConfig": {"EndpointsConfig": {identity: {"Aliases": ["db"]}}},
+    }
+    await engine.ask("POST", "/containers/create", body, name="c1")
+    (attachment,) = (await inspect(engine, "c1"))["NetworkSettings"]["Networks"].values()
+    assert attachment["Aliases"] == ["db"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "words"),
+    [
+        ({"Image": "busybox"}, 404, "No such image: busybox:latest"),
+        ({"HostConfig": {"NetworkMode": "nosuch"}}, 404, "network nosuch not found"),
+        ({"HostConfig": {"NetworkMode": "container:c0"}}, 400, "share another one's network"),
+        ({"HostConfig": {"Binds": ["/a:/b"]}}, 400, "netadmin has no volumes"),
+        ({"HostConfig": {"AutoRemove": True}}, 400, "--rm"),
+        ({"HostConfig": {"RestartPolicy": {"Name": "always"}}}, 400, "RestartPolicy"),
+        ({"User": "nobody"}, 400, "User"),
+        ({"HostConfig": {"PortBindings": {"x/tcp": [{}]}}}, 400, None),
+        ({"Cmd": 7}, 400, "invalid JSON"),
+    ],
+)
+async def test_what_cannot_be_made_is_refused(
+    engine: Engine, changed: dict[str, Any], status: int, words: str | None
+) -> None:
+    refused = await engine.ask("POST", "/containers/create", {"Image": "host", **changed}, name="c1")
+    assert refused.status == status and (words is None or words in refused.message), refused.body
+    assert not await sync_to_async(Container.objects.exists)()
+
+
+async def test_a_taken_name_and_older_clients_limits(engine: Engine) -> None:
+    holder = await running("c1")
+    refused = await engine.ask("POST", "/containers/create", {"Image": "host"}, name="c1")
+    assert (refused.status, holder in refused.message) == (409, True)
+    several = {"Image": "host", "NetworkingConfig": {"EndpointsConfig": {"bridge": {}, "none": {}}}}
+    old = await Engine(prefix="/v1.43").ask("POST", "/containers/create", several)
+    assert old.status == 400
+
+
+async def test_the_one_image_is_listed_and_nothing_is_pulled(engine: Engine) -> None:
+    (image,) = (await engine.ask("GET", "/images/json")).content
+    assert image["RepoTags"] == ["host:latest"]
+    for name in ("host", "host:latest", image["Id"], image["Id"][7:19]):
+        assert (await engine.ask("GET", f"/images/{name}/json")).content["Id"] == image["Id"]
+    assert (await engine.ask("GET", "/images/busybox/json")).status == 404
+    assert (await engine.ask("POST", "/images/create", fromImage="busybox", tag="latest")).status == 404
