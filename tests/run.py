@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "build" / "tests"
 SUITES = (
     "overlay",
-    "clients",
     "fullstack",
     "dns",
     "e2e",
@@ -24,7 +23,7 @@ SUITES = (
     "workers",
     "runtimes",
     "kernel",
-    "seed_docker",
+    "clients",
     "seed",
     "unit",
     "architecture",

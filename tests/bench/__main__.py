@@ -3,7 +3,7 @@
 Runs the whole product in a private host. Writes build/bench.json and prints it as a table. Milliseconds are from
 the REST request until it is answered, which is when the host has applied the change.
 
-`python -m tests.bench PART...` runs some of it: host (the above), across (two hosts), overlay (tunnels), scale (many),
+`python -m tests.bench PART...` runs some of it: host (the above), names (DNS), across (two hosts), overlay (tunnels), scale (many),
 dashboard (the browser).
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.bench import across, dashboard, overlay, scale
+from tests.bench import across, dashboard, names, overlay, scale
 from tests.bench.figures import Figure, keep
 from tests.bench.plain import ASKER, Plain, ip, start_echo
 from tests.bench.probe import Pinger
@@ -189,6 +189,7 @@ def measure_one_host() -> list[Figure]:
 
 PARTS = {
     "host": measure_one_host,
+    "names": names.measure,
     "across": across.measure,
     "overlay": overlay.measure,
     "scale": scale.measure,

@@ -1,6 +1,6 @@
 """Questions that are not ours: passed to the host's name servers, from the host's namespace.
 
-The message goes out as the sandbox sent it, under a random id and from a port of its own, and comes back
+The message goes out as the sandbox sent it, under a random id and from a random port, and comes back
 untouched, so DNSSEC bits, client subnets and EDNS work as they do without us.
 """
 
@@ -10,10 +10,10 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import Any
 
 from workers.dns import wire
 from workers.dns.framing import receive_message, send_message
+from workers.dns.upstream import Roads, Server
 
 MOST_SERVERS = 3
 MOST_IN_FLIGHT = 1024
@@ -21,9 +21,6 @@ SERVER_DEADLINE = 4.0
 BUDGET = 4.5
 """Seconds for all servers together: an asker waits 5 by default and shall hear the second server."""
 PORT = 53
-
-Server = tuple[int, Any]
-"""Address family and socket address."""
 
 
 class TooMany(Exception):
@@ -71,13 +68,15 @@ class Forwarder:
     def __init__(self, resolv_conf: Path) -> None:
         self.in_flight = 0
         self._resolv_conf = ResolvConf(resolv_conf)
+        self._roads = Roads()
 
-    def has_servers(self) -> bool:
-        return bool(self._resolv_conf.servers())
+    def servers(self) -> tuple[Server, ...]:
+        return self._resolv_conf.servers()
 
-    async def ask(self, packet: bytes, query: wire.Query, tcp: bool) -> bytes | None:
+    async def ask(
+        self, servers: tuple[Server, ...], packet: bytes, query: wire.Query, tcp: bool
+    ) -> bytes | None:
         """The first usable reply, under the asker's id; None: no server gave one. Raise TooMany."""
-        servers = self._resolv_conf.servers()
         if self.in_flight >= MOST_IN_FLIGHT:
             raise TooMany
         self.in_flight += 1
@@ -94,36 +93,24 @@ class Forwarder:
     async def _ask_one(
         self, server: Server, packet: bytes, query: wire.Query, tcp: bool, deadline: float
     ) -> bytes | None:
-        number = secrets.randbits(16)
-        outgoing = number.to_bytes(2, "big") + packet[2:]
-        exchange = _exchange_tcp if tcp else _exchange_udp
         try:
-            async with asyncio.timeout(deadline):
-                reply = await exchange(server, outgoing, query, number)
+            if tcp:
+                async with asyncio.timeout(deadline):
+                    reply = await _exchange_tcp(server, packet, query)
+            else:
+                reply = await self._roads.ask(server, packet, query, deadline)
         except (OSError, EOFError, TimeoutError):
             return None
         unusable = (wire.SERVFAIL, wire.REFUSED)
         return None if reply[4:6] == b"\0\0" or wire.rcode_of(reply) in unusable else reply
 
 
-async def _exchange_udp(server: Server, outgoing: bytes, query: wire.Query, number: int) -> bytes:
+async def _exchange_tcp(server: Server, packet: bytes, query: wire.Query) -> bytes:
     family, address = server
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as door:
-        # Connected: the kernel chooses a random port, drops other senders' packets, reports a closed port.
-        door.connect(address)
-        door.send(outgoing)
-        loop = asyncio.get_running_loop()
-        while True:
-            reply = await loop.sock_recv(door, wire.TCP_LIMIT)
-            if wire.answers_to(query, number, reply):
-                return reply
-
-
-async def _exchange_tcp(server: Server, outgoing: bytes, query: wire.Query, number: int) -> bytes:
-    family, address = server
+    number = secrets.randbits(16)
     with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as door:
         await asyncio.get_running_loop().sock_connect(door, address)
-        await send_message(door, outgoing)
+        await send_message(door, number.to_bytes(2, "big") + packet[2:])
         while True:
             reply = await receive_message(door)
             if wire.answers_to(query, number, reply):

@@ -118,6 +118,7 @@ class Scope:
 
     def __init__(self, view: View, zones: list[Zone]) -> None:
         self.view = view
+        self._zones = zones
         self.reaches = [
             Reach(attachment, zone, fold(attachment.network_name), _links(attachment))
             for attachment, zone in zip(view.attachments, zones, strict=True)
@@ -125,7 +126,11 @@ class Scope:
 
     def stamp(self) -> int:
         """Differs from an earlier value exactly when a network in scope has changed since."""
-        return sum(reach.zone.stamp for reach in self.reaches)
+        # A loop, and not a sum over a generator: this is asked at each wake-up.
+        stamp = 0
+        for zone in self._zones:
+            stamp += zone.stamp
+        return stamp
 
     def resolve(self, labels: Labels, kind: int) -> Answer | None:
         """Answer a question (labels in lower case); None: nothing here knows the name."""

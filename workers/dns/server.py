@@ -46,11 +46,12 @@ class Resolver:
 
     async def forward(self, scope: Scope, packet: bytes, query: wire.Query, tcp: bool) -> bytes:
         """The reply of the host's servers; SERVFAIL when the sandbox may not ask them or none answers."""
-        if not scope.view.forward or not self.forwarder.has_servers():
+        servers = self.forwarder.servers() if scope.view.forward else ()
+        if not servers:
             return self.fail(query, wire.SERVFAIL)
         self.counters.forwarded += 1
         try:
-            reply = await self.forwarder.ask(packet, query, tcp)
+            reply = await self.forwarder.ask(servers, packet, query, tcp)
         except TooMany:
             return self.fail(query, wire.REFUSED)
         return reply or self.fail(query, wire.SERVFAIL)
@@ -69,7 +70,8 @@ class Listener:
         self._doors = doors
         self._resolver = resolver
         self._stamp = scope.stamp()
-        self._packed: dict[bytes, tuple[bytes, bytes]] = {}
+        self._packed: dict[bytes, bytes] = {}
+        """Replies by the questions they answer, both without their ids."""
         self._connections: set[socket.socket] = set()
         self._forwarded = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,54 +101,54 @@ class Listener:
             connection.close()
 
     def _drain(self) -> None:
-        """Answer what waits. Names cannot change meanwhile, so kept answers are checked once per wake-up."""
+        """Answer what waits. Names cannot change meanwhile, so kept answers are checked once per wake-up.
+
+        A question equal to an earlier one in every byte but the id has the same answer, whatever it holds.
+        """
         stamp = self._scope.stamp()
         if stamp != self._stamp:
             self._stamp = stamp
             self._packed.clear()
-        receive, send, packed = self._doors.udp.recvfrom, self._doors.udp.sendto, self._packed
-        queries = hits = 0
+        receive, send, kept = self._doors.udp.recvfrom, self._doors.udp.sendto, self._packed.get
+        queries = misses = 0
         for _ in range(BATCH):
             try:
                 packet, client = receive(DATAGRAM)
             except OSError:
                 break
             queries += 1
-            key = wire.cache_key(packet)
-            kept = packed.get(key)
-            if kept is None:
-                reply = self._answer(packet, client, key)
-            else:
-                hits += 1
-                header, answers = kept
-                reply = packet[:2] + header + packet[12 : packet.find(0, 12) + 5] + answers
-            if reply is not None:
-                try:
-                    send(reply, client)
-                except OSError:
-                    # The sandbox does not take it now; it will ask again.
+            answer = kept(packet[2:])
+            if answer is None:
+                misses += 1
+                answer = self._answer(packet, client)
+                if answer is None:
                     continue
-        self._resolver.counters.queries += queries
-        self._resolver.counters.cache_hits += hits
+            try:
+                send(packet[:2] + answer, client)
+            except OSError:
+                # The sandbox does not take it now; it will ask again.
+                continue
+        counters = self._resolver.counters
+        counters.queries += queries
+        counters.cache_hits += queries - misses
 
-    def _answer(self, packet: bytes, client: Client, key: bytes) -> bytes | None:
-        """The reply to a datagram, if it can be given at once."""
+    def _answer(self, packet: bytes, client: Client) -> bytes | None:
+        """The reply to a datagram but for the id, if it can be given at once."""
         try:
             query = wire.read(packet)
         except wire.Unanswered as refusal:
-            return refusal.reply
+            return refusal.reply and refusal.reply[2:]
         answer = self._scope.resolve(query.labels, query.type)
         if answer is None:
             if self._forwarded >= MOST_FORWARDED:
-                return self._resolver.fail(query, wire.REFUSED)
+                return self._resolver.fail(query, wire.REFUSED)[2:]
             self._forwarded += 1
             self._start(self._forward(packet, query, client))
             return None
-        reply = wire.write(query, answer.records, limit=query.udp_limit)
-        if wire.is_plain(packet, query):
-            if len(self._packed) >= MOST_ANSWERS:
-                self._packed.clear()
-            self._packed[key] = (reply[2:12], reply[12 + len(query.question) :])
+        reply = wire.write(query, answer.records, limit=query.udp_limit)[2:]
+        if len(self._packed) >= MOST_ANSWERS:
+            self._packed.clear()
+        self._packed[packet[2:]] = reply
         return reply
 
     async def _forward(self, packet: bytes, query: wire.Query, client: Client) -> None:

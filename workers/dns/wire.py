@@ -126,18 +126,6 @@ def write(
     return b"".join((header, query.question, *parts, edns))
 
 
-def cache_key(packet: bytes) -> bytes:
-    """What the answer to a plain message depends on: all but the id, the name without regard to case."""
-    end = packet.find(0, HEADER) + 5
-    return packet[2:HEADER] + packet[HEADER : end - 4].lower() + packet[end - 4 :]
-
-
-def is_plain(packet: bytes, query: Query) -> bool:
-    """Whether `cache_key` stands for it: nothing behind the question but a bare OPT, no zero in a label."""
-    end = HEADER + len(query.question)
-    return packet.find(0, HEADER) + 5 == end and len(packet) in (end, end + _OPT_SIZE)
-
-
 def answers_to(query: Query, number: int, reply: bytes) -> bool:
     """Whether `reply` belongs to `query` as it was sent on under the id `number`."""
     if len(reply) < HEADER:
