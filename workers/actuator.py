@@ -10,8 +10,20 @@ from workers.dns.client import NameService, NameServiceError
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
 from workers.planning.diff import Operation
-from workers.planning.objects import Element, Key, Name, Objects, Port, Process, Remote, Sandbox
+from workers.planning.objects import (
+    FIREWALL,
+    Bridge,
+    Element,
+    Key,
+    Name,
+    Objects,
+    Port,
+    Process,
+    Remote,
+    Sandbox,
+)
 from workers.runtimes.client import Supervisor, SupervisorError
+from workers.runtimes.protocol import Run
 
 log = logging.getLogger(__name__)
 UNSTARTABLE = (126, 127)
@@ -27,13 +39,24 @@ class Actuator:
         self._kernel, self._names, self._supervisor = kernel, names, supervisor
         self.unstartable: dict[str, tuple[int, str]] = {}
         """Containers whose command cannot be run at all: exit code as a shell has it, and why. Whoever reads takes."""
+        self.touched: set[str] = set()
+        """Where something was changed by us since the last look began: what the kernel tells of it is no news.
+        Whoever reads takes."""
+        self.sandboxes: set[str] = set()
+        """Names of sandboxes made since. Whoever reads takes."""
+        self._runs: dict[str, Run] = {}
+        """As the last look found them."""
+        self.mended: list[str] = []
+        """What the last look had to put right first, in sentences."""
 
     def observe(self, wanted: Objects) -> Objects:
         """Everything of ours there is, names excepted. A running process counts as the wanted one if it is of the
         same incarnation: what else it was started with cannot be seen any more."""
-        self._kernel.ensure_table()
+        self.touched.clear()
+        self.mended = self._ensure(wanted)
         found = self._kernel.observe()
-        for container, run in self._supervisor.status().items():
+        self._runs = self._supervisor.status()
+        for container, run in self._runs.items():
             if run.state != "running":
                 continue
             key = ("process", container)
@@ -51,6 +74,19 @@ class Actuator:
                     stop_timeout=0.0,
                 )
         return found
+
+    def _ensure(self, wanted: Objects) -> list[str]:
+        """What everything else stands on: our firewall table, and a host that routes."""
+        mended = []
+        if self._kernel.ensure_table():
+            self.touched.add(FIREWALL)
+            mended.append("The firewall's rules had been changed or removed; they were made anew.")
+        bridged = [
+            address for item in wanted.values() if isinstance(item, Bridge) for address in item.addresses
+        ]
+        if bridged and self._kernel.ensure_forwarding(any(":" in address for address in bridged)):
+            mended.append("The host had been told not to route; that was put right.")
+        return mended
 
     def exits(self) -> list[Exit]:
         """Processes that have ended and of which nobody has taken notice yet."""
@@ -86,6 +122,8 @@ class Actuator:
     def apply(self, operations: list[Operation]) -> Results:
         """Carry out the operations in their order; one that fails does not keep the others."""
         results: Results = {}
+        for operation in operations:
+            self.touched |= operation.places
         for kind, group in groupby(operations, key=lambda operation: operation.key[0]):
             batch = list(group)
             if kind == "element":
@@ -132,9 +170,19 @@ class Actuator:
                 self._supervisor.end(before.name)
             self._kernel.remove(before)
         elif before is None:
-            self._kernel.create(after)
+            if not (isinstance(after, Sandbox) and self._adopt(after)):
+                self._kernel.create(after)
+            if isinstance(after, Sandbox):
+                self.sandboxes.add(after.name)
         else:
             self._kernel.change(before, after)
+            if isinstance(after, Sandbox):
+                self.sandboxes.add(after.name)
+
+    def _adopt(self, wanted: Sandbox) -> bool:
+        """Give a sandbox its name back of which only the name was taken away: its process still runs in it."""
+        run = self._runs.get(wanted.container)
+        return run is not None and run.state == "running" and self._kernel.adopt(wanted, run.pid)
 
     def _remove_ports(self, batch: list[Operation]) -> Results:
         """Many at once: the kernel waits for each removal, or once for all."""

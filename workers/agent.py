@@ -18,14 +18,16 @@ from typing import Literal
 import msgspec
 
 from workers.actuator import Actuator
+from workers.attention import Attention, watch_service
 from workers.awaited import Awaited
-from workers.contract.reports import DRIFT, Exit, Facts, Look, Report
+from workers.contract.reports import DRIFT, Drift, Exit, Facts, Look, Report
 from workers.contract.state import Delta, Row
 from workers.dns.client import NameService
-from workers.intake import Feeds
+from workers.intake import Feeds, newest
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
 from workers.memory import Memory
+from workers.merging import merge
 from workers.planning.render import Surroundings
 from workers.reconcile import Reconciler
 from workers.runtimes.client import Supervisor, SupervisorError
@@ -41,7 +43,7 @@ ASK_EVERY = 1.0
 PROBLEMS = 20
 """Most problems that one report tells."""
 UNKNOWN_END = "The process ended while the worker was away; how is not known."
-Item = Delta | Exit | Literal["facts", "look"]
+Item = Delta | Exit | Drift | Literal["facts", "look", "notices"]
 
 
 class Agent(threading.Thread):
@@ -67,7 +69,8 @@ class Agent(threading.Thread):
         self._ended: dict[str, int] = {}
         self._exits: list[Exit] = []
         self._ends: dict[str, Exit] = {}
-        self._drift: list[str] = []
+        self._drift: list[Drift] = []
+        self._restarts: list[Drift] = []
         self._next_ask = 0.0
         self._ready = False
         self._next_look = self._next_beat = 0.0
@@ -104,6 +107,9 @@ class Agent(threading.Thread):
         )
         self._reconciler = Reconciler(self._actuator, self._read_surroundings)
         self._reconciler.remember(rows)
+        self._attention = Attention(self._kernel.listen(), lambda: self.put("notices"))
+        for socket, name in ((self._dns, "name service"), (self._supervisor, "supervisor of processes")):
+            threading.Thread(target=watch_service, args=(socket, name, self.put), daemon=True).start()
         threading.Thread(target=self._watch_exits, name="exits", daemon=True).start()
         threading.Thread(target=self._watch_routes, name="routes", daemon=True).start()
 
@@ -114,6 +120,7 @@ class Agent(threading.Thread):
             self._next_look = now + RETRY_EVERY
             done = self._look()
             self._plan_look(now, done=done)
+            self._heed()
         if now >= self._next_beat:
             self._next_beat = now + BEAT_EVERY
             self._report_facts()
@@ -138,7 +145,7 @@ class Agent(threading.Thread):
         exits = [item for item in items if isinstance(item, Exit) and self._ready and self._record_exit(item)]
         for exit_ in exits:
             self._reconciler.take_exit(exit_)
-        rows = _newest([row for delta in deltas for row in self._accept(delta)])
+        rows = newest([row for delta in deltas for row in self._accept(delta)])
         if self._ready:
             if rows:
                 self._reconciler.take(rows)
@@ -149,11 +156,20 @@ class Agent(threading.Thread):
         else:
             self._reconciler.remember(rows)
         self._ask_for_missing()
-        if "look" in items:
+        self._restarts += [item for item in items if isinstance(item, Drift)]
+        if self._restarts or "look" in items:
             self._next_look = 0.0
+        self._heed()
         if "facts" in items:
             self._report_facts(only_news=True)
         self._flush()
+
+    def _heed(self) -> None:
+        """Let the next look be soon when something of ours was changed by something else."""
+        self._attention.heed(self._actuator.touched, self._actuator.sandboxes)
+        self._actuator.touched.clear()
+        self._actuator.sandboxes.clear()
+        self._next_look = min(self._next_look, self._attention.due)
 
     def _gather(self, wait: float) -> list[Item]:
         items: list[Item] = []
@@ -226,18 +242,20 @@ class Agent(threading.Thread):
         try:
             for exit_ in self._actuator.exits():
                 self._record_exit(exit_)
-            self._drift = self._reconciler.look()
+            self._attention.begin()
+            found = self._attention.finish(self._reconciler.look(), self._reconciler.sandboxes())
+            self._drift, self._restarts = self._restarts + found, []
         except (KernelError, SupervisorError) as error:
             log.warning("the host could not be looked at: %s", error)
             return False
         self._ready = True
         for drift in self._drift:
-            log.warning("%s", drift)
+            log.warning("%s (for %s s)", drift.text, drift.seconds)
         look = Look(
             at=time.time(),
             took_ms=round(self._reconciler.last_look_ms, 1),
             objects=self._reconciler.counts(),
-            drift=tuple(self._drift[:DRIFT]),
+            mended=tuple(self._drift[:DRIFT]),
         )
         self._report_outcomes(began, look)
         return True
@@ -276,7 +294,7 @@ class Agent(threading.Thread):
         return [exit_ for exit_ in untaken if exit_ not in self._exits]
 
     def _post(self, **content: object) -> None:
-        problems = (*self._reconciler.failures(), *self._drift)[:PROBLEMS]
+        problems = (*self._reconciler.failures(), *(drift.text for drift in self._drift))[:PROBLEMS]
         self._sequence += 1
         report = Report(
             host=self._host,
@@ -286,7 +304,7 @@ class Agent(threading.Thread):
             problems=problems,
             **content,  # type: ignore[arg-type]
         )
-        self._unsent = report if self._unsent is None else _merge(self._unsent, report)
+        self._unsent = report if self._unsent is None else merge(self._unsent, report)
         self._flush()
 
     def _flush(self) -> None:
@@ -316,27 +334,3 @@ class Agent(threading.Thread):
     def _watch_routes(self) -> None:
         for _ in watch_routes(lambda: self.put("facts")):
             pass
-
-
-def _newest(rows: list[Row]) -> list[Row]:
-    """Of several rows of one object that came together, the newest."""
-    newest: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        known = newest.get((row.kind, row.id))
-        if known is None or row.revision >= known.revision:
-            newest[row.kind, row.id] = row
-    return list(newest.values())
-
-
-def _merge(unsent: Report, report: Report) -> Report:
-    """One report in place of two, for a server that was away."""
-    return msgspec.structs.replace(
-        report,
-        outcomes=unsent.outcomes + report.outcomes,
-        exits=unsent.exits + report.exits,
-        facts=report.facts or unsent.facts,
-        look=report.look or unsent.look,
-        feeds=unsent.feeds | report.feeds,
-        gaps=tuple({*unsent.gaps, *report.gaps}),
-        resync=report.resync or unsent.resync,
-    )

@@ -136,3 +136,13 @@ class Feeds:
         news = {feed: revision for feed, revision in now.items() if self._told.get(feed) != revision}
         self._told = now
         return news
+
+
+def newest(rows: list[Row]) -> list[Row]:
+    """Of several rows of one object that came together, the newest."""
+    newest: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        known = newest.get((row.kind, row.id))
+        if known is None or row.revision >= known.revision:
+            newest[row.kind, row.id] = row
+    return list(newest.values())

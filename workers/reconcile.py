@@ -14,7 +14,8 @@ from workers.contract.reports import Exit, Outcome
 from workers.contract.state import Kind, Row
 from workers.planning.desired import Desired, Owner
 from workers.planning.diff import diff
-from workers.planning.objects import Key, Name, Objects, Process
+from workers.planning.drift import find_drift
+from workers.planning.objects import FIREWALL, Key, Name, Objects, Process, Sandbox
 from workers.planning.render import Surroundings, render, runs
 
 log = logging.getLogger(__name__)
@@ -90,13 +91,11 @@ class Reconciler:
         for owner in owners:
             self._render(owner, surroundings)
         self._found = self._actuator.observe(self._wanted)
-        drift = [
-            f"The {kind} of {id[:12]} had been changed by something else on this host; it was put right."
-            for (kind, id), item in known.items()
-            # Names are not looked for, ends of processes are told as such, and failures were told before.
-            if kind not in ("name", "process") and (kind, id) not in self._failures
-            if self._found.get((kind, id)) != item
-        ]
+        drift = self._actuator.mended if known else []
+        if FIREWALL in self._actuator.touched:
+            # The table was made anew: what was in it is no news of its own.
+            known = {key: item for key, item in known.items() if key[0] != "element"}
+        drift = drift + find_drift(known, self._found, self._wanted, self._failures, self.desired)
         # A supervisor that was restarted knows nothing of what its predecessor was asked.
         self._ending = {
             container: until
@@ -179,6 +178,10 @@ class Reconciler:
                 self._told.pop(("container", container), None)
         self._actuator.unstartable.clear()
         return exits
+
+    def sandboxes(self) -> set[str]:
+        """Names of the namespaces of ours."""
+        return {item.name for item in self._found.values() if isinstance(item, Sandbox)}
 
     def counts(self) -> dict[str, int]:
         """How many objects of each kind there are."""

@@ -24,8 +24,13 @@ class Ref(serializers.Serializer[Any]):
 
 
 class DriftOut(serializers.Serializer[Any]):
-    at = serializers.DateTimeField()
-    text = serializers.CharField()
+    at = serializers.DateTimeField(help_text="When it was put right.")
+    text = serializers.CharField(help_text="What it was.")
+    seconds = serializers.FloatField(default=0.0, help_text="How long it was wrong.")
+    noticed = serializers.BooleanField(
+        default=False,
+        help_text="The kernel told of it, so `seconds` is exact; else it is the most it can be.",
+    )
 
 
 class LookOut(serializers.Serializer[Any]):

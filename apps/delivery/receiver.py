@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.containers import services as containers
 from apps.containers.models import Container
 from apps.delivery.answers import give_answer
+from apps.delivery.mending import take_look
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operation
 from apps.delivery.outcomes import Row, record_outcomes
@@ -19,7 +20,7 @@ from apps.delivery.silence import welcome
 from apps.delivery.snapshots import tell_touched
 from apps.events.door import announce
 from apps.hosts.models import Host
-from apps.hosts.services import advance, record_contact, record_facts, record_look, renew_epochs
+from apps.hosts.services import advance, record_contact, record_facts, renew_epochs
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
 from apps.networks.services.endpoints import drop
@@ -71,8 +72,7 @@ def receive(host: Host, report: Report, *, waiting: Operation | None = None) -> 
         if report.facts is not None:
             news |= record_facts(locked, report.facts)
         if report.look is not None:
-            record_look(locked, report.look)
-            news |= bool(report.look.drift)
+            news |= take_look(locked, report.look, now)
         if comparable:
             changed = record_outcomes(locked, report.outcomes, now)
             finished = _take_in(locked, changed, now, tell)

@@ -203,9 +203,15 @@ def record_facts(host: Host, facts: Facts) -> bool:
 
 
 def record_look(host: Host, look: Look) -> None:
-    """Keep what the host's last full look found: {at, took_ms, objects, drift: [{at, text}], newest drift first}."""
+    """Keep what the host's last full look found: {at, took_ms, objects, drift}.
+
+    drift: [{at: when it was put right, text, seconds: how long it was wrong, noticed: whether that is exact}], newest
+    first."""
     at = datetime.fromtimestamp(look.at, UTC).isoformat()
-    drift = [{"at": at, "text": text} for text in look.drift]
+    drift = [
+        {"at": at, "text": each.text, "seconds": each.seconds, "noticed": each.noticed}
+        for each in look.mended
+    ]
     host.look = {
         "at": at,
         "took_ms": look.took_ms,

@@ -149,7 +149,7 @@ def test_a_port_that_lost_its_bridge_is_reported_so(scene: Scene) -> None:
     net = scene.network(1)
     port = scene.attach("web", net, 2)
     subprocess.run(["ip", "link", "set", port.device, "nomaster"], check=True)
-    assert scene.kernel.observe()[port.key] == msgspec.structs.replace(port, bridge="")
+    assert scene.kernel.observe()[port.key] == msgspec.structs.replace(port, bridge="", gateways=())
 
 
 def test_a_port_whose_sandbox_lost_its_name_is_reported_and_removable(scene: Scene) -> None:

@@ -40,6 +40,19 @@ class Facts(Struct, frozen=True, kw_only=True):
     """The host's own addresses on devices that are not ours, each with the MTU of its device: ends of tunnels."""
 
 
+class Drift(Struct, frozen=True, kw_only=True):
+    """Something of ours that something else had changed, and that was put right."""
+
+    text: str
+    """A sentence for a person: what it was."""
+    since: float
+    """Since when it was wrong, in seconds since 1970."""
+    seconds: float
+    """How long it was wrong …"""
+    noticed: bool
+    """… by the kernel's own word; else it was found by a look, and was right at the one before: `seconds` at most."""
+
+
 class Look(Struct, frozen=True, kw_only=True):
     """What a full look at the host found: everything of ours is observed, and what differs is mended."""
 
@@ -48,8 +61,8 @@ class Look(Struct, frozen=True, kw_only=True):
     took_ms: float
     objects: dict[str, int]
     """How many objects of each kind the host has: sandbox, bridge, port, element, remote …"""
-    drift: tuple[str, ...] = ()
-    """A sentence for each that something else had changed; at most DRIFT of them."""
+    mended: tuple[Drift, ...] = ()
+    """What something else had changed; at most DRIFT of them."""
 
 
 DRIFT = 20

@@ -16,6 +16,7 @@ from workers.kernel.netlink import (
     number,
     octet,
     set_link,
+    set_own_route,
 )
 from workers.kernel.sysctls import Settings, require_bridge_filter
 from workers.planning.objects import Bridge
@@ -96,6 +97,8 @@ class Bridges:
         changes += [drop_address(index, address) for address in sorted(present.difference(wanted.addresses))]
         changes.append(set_link(index, up=True))
         changes += [add_address(index, address) for address in wanted.addresses if address not in present]
+        kept = [each for each in wanted.addresses if each in present and addresses.connected_network(each)]
+        changes += [set_own_route(index, address) for address in kept]
         return changes
 
     def remove(self, found: Bridge) -> None:

@@ -169,7 +169,7 @@ def _vxlan(data: bytes, start: int, end: int) -> tuple[int, str] | None:
     return U32.unpack(found[_VXLAN_ID])[0], _host(local)
 
 
-def _parse_link(data: bytes, position: int, end: int) -> LinkRow:
+def parse_link(data: bytes, position: int, end: int) -> LinkRow:
     found = {kind: (start, stop) for kind, start, stop in _attributes(data, position + 16, end)}
 
     def value(attribute: int) -> int:
@@ -205,7 +205,7 @@ def _has_ipv6(data: bytes, start: int, end: int) -> bool:
     return False
 
 
-def _parse_address(data: bytes, position: int, end: int) -> AddressRow | None:
+def parse_address(data: bytes, position: int, end: int) -> AddressRow | None:
     _, prefix, _, _, index = ADDRESS.unpack_from(data, position)
     found = {kind: data[start:stop] for kind, start, stop in _attributes(data, position + 8, end)}
     # IFA_LOCAL is the own address; IFA_ADDRESS is the far one on a point-to-point link.
@@ -213,7 +213,7 @@ def _parse_address(data: bytes, position: int, end: int) -> AddressRow | None:
     return AddressRow(index, f"{_host(packed)}/{prefix}") if packed else None
 
 
-def _parse_route(data: bytes, position: int, end: int) -> RouteRow | None:
+def parse_route(data: bytes, position: int, end: int) -> RouteRow | None:
     family, prefix, _, _, table, _, _, kind, _ = ROUTE.unpack_from(data, position)
     if table != MAIN_TABLE or kind != UNICAST or family not in (socket.AF_INET, socket.AF_INET6):
         return None
@@ -257,19 +257,19 @@ class Look(Channel):
         self.close()
 
     def links(self) -> list[LinkRow]:
-        return self._dump(RTM_GETLINK, _LINK_REQUEST, RTM_NEWLINK, _parse_link)
+        return self._dump(RTM_GETLINK, _LINK_REQUEST, RTM_NEWLINK, parse_link)
 
     def addresses(self) -> list[AddressRow]:
-        return self._dump(RTM_GETADDR, bytes(8), RTM_NEWADDR, _parse_address)
+        return self._dump(RTM_GETADDR, bytes(8), RTM_NEWADDR, parse_address)
 
     def addresses_on(self, ifindex: int) -> list[AddressRow]:
         """Of one device; the kernel leaves the others out."""
-        rows = self._dump(RTM_GETADDR, ADDRESS.pack(0, 0, 0, 0, ifindex), RTM_NEWADDR, _parse_address)
+        rows = self._dump(RTM_GETADDR, ADDRESS.pack(0, 0, 0, 0, ifindex), RTM_NEWADDR, parse_address)
         return [row for row in rows if row.ifindex == ifindex]
 
     def routes(self) -> list[RouteRow]:
         table = number(_RTA_TABLE, MAIN_TABLE)
-        return self._dump(RTM_GETROUTE, bytes(12) + table, RTM_NEWROUTE, _parse_route)
+        return self._dump(RTM_GETROUTE, bytes(12) + table, RTM_NEWROUTE, parse_route)
 
     def neighbours(self) -> list[NeighbourRow]:
         return self._dump(RTM_GETNEIGH, bytes(12), RTM_NEWNEIGH, parse_neighbour)
@@ -292,7 +292,7 @@ class Look(Channel):
             body = LINK.pack(0, 0, device, 0, 0) + _LINK_REQUEST[LINK.size :]
         try:
             for data, start, end in self.ask(RTM_GETLINK, body, RTM_NEWLINK):
-                return _parse_link(data, start, end)
+                return parse_link(data, start, end)
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise

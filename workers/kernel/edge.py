@@ -18,6 +18,7 @@ from workers.kernel.markers import (
 from workers.kernel.namespaces import Namespaces
 from workers.kernel.netlink import drop_link
 from workers.kernel.nftables import Ruleset
+from workers.kernel.notices import Notices
 from workers.kernel.observation import observe
 from workers.kernel.outside import Outside
 from workers.kernel.ports import Ports
@@ -182,9 +183,21 @@ class Kernel:
         for message in self.apply_remotes(add, remove, change).values():
             raise KernelError(message)
 
-    def ensure_table(self) -> None:
-        """Our firewall table is there, whole, with this version's text; its elements stay."""
-        self._ruleset.ensure()
+    def ensure_table(self) -> bool:
+        """Our firewall table is there, whole, with this version's text; its elements stay. Whether it was not."""
+        return self._ruleset.ensure()
+
+    def ensure_forwarding(self, ipv6: bool) -> bool:
+        """The host routes. Whether it did not."""
+        return self._settings.enable_forwarding(ipv6)
+
+    def listen(self) -> Notices:
+        """Hear what is changed in the kernel, by whomever."""
+        return Notices(self._namespaces)
+
+    def adopt(self, wanted: Sandbox, pid: int) -> bool:
+        """Name the namespace of a process that still is this very sandbox; False where it is not."""
+        return self._namespaces.adopt(wanted, pid)
 
     def foreign_routes(self) -> tuple[str, ...]:
         """CIDRs, sorted, that the host reaches directly over devices that are not ours."""

@@ -179,6 +179,26 @@ class Namespaces:
             finally:
                 self._go_home()
 
+    def adopt(self, wanted: Sandbox, pid: int) -> bool:
+        """Name the namespace of a process, if that is this very sandbox and its name is free."""
+        source, path = f"/proc/{pid}/ns/net", _path(wanted.name)
+        try:
+            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            look = self._look_into(descriptor)
+            if look is None or os.path.ismount(path):
+                return False
+            with closing(look):
+                if _read_marker(look) != (wanted.container, wanted.incarnation):
+                    return False
+            with explained(f"The namespace {wanted.name} cannot be named again"):
+                _bind(source, path)
+        finally:
+            os.close(descriptor)
+        return True
+
     def _accept_existing(self, wanted: Sandbox) -> None:
         found = self.find(wanted.name)
         if found is None:

@@ -25,7 +25,7 @@ _NESTED = 0x8000
 MAIN_TABLE = 254
 UNICAST = 1
 NUD_PERMANENT = 0x80
-_ROUTE_STATIC, _ANYWHERE = 4, 255
+_ROUTE_KERNEL, _ROUTE_STATIC, _ON_LINK, _ANYWHERE = 2, 4, 253, 255
 _IFF_UP = 0x01
 # Detecting duplicates takes 2 to 3 s without the address; whoever hands addresses out gives none twice.
 _IFA_F_NODAD = 0x02
@@ -311,6 +311,17 @@ def set_route(index: int, destination: str, gateway: str) -> Request:
     return Request(
         RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, body + attribute(5, socket.inet_pton(family, gateway))
     )
+
+
+def set_own_route(index: int, address: str) -> Request:
+    """The route of an address itself, as the kernel makes it with the address, where somebody took it away."""
+    interface, family = ip_interface(address), family_of(address)
+    is_ipv4 = family == socket.AF_INET
+    body = _route(family, str(interface.network), _ROUTE_KERNEL, _ON_LINK if is_ipv4 else 0, UNICAST)
+    body += number(4, index)
+    # IPv6: the metric that the kernel gives (IP6_RT_PRIO_ADDRCONF).
+    body += attribute(7, interface.ip.packed) if is_ipv4 else number(6, 256)
+    return Request(RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, body)
 
 
 def drop_route(index: int, family: int, destination: str, gateway: str, metric: int) -> Request:

@@ -4,6 +4,7 @@ Text and not its JSON on the way in: JSON batches have crashed version 1.0.6. JS
 """
 
 import ctypes
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -105,14 +106,19 @@ class Ruleset:
         """All elements of our sets; none where the table is missing."""
         return _read_elements(self._list() or [])
 
-    def ensure(self) -> None:
-        """Our table is there with this version's text; one of another text is replaced, its elements kept."""
-        found = self._list()
-        chains = {entry["chain"]["name"] for entry in found or [] if "chain" in entry}
-        if table.VERSION_CHAIN in chains:
-            return
-        kept = "".join(_statement("add", element) for element in _read_elements(found or []))
+    def ensure(self) -> bool:
+        """Our table is there with this version's text, and nobody changed it since it was made; another one is
+        replaced, its elements kept. Whether it had to be."""
+        found = self._list() or []
+        if {table.VERSION_CHAIN, _seal(found)} <= {
+            entry["chain"]["name"] for entry in found if "chain" in entry
+        }:
+            return False
+        kept = "".join(_statement("add", element) for element in _read_elements(found))
         self._run(table.DELETE + table.TEXT + kept)
+        # Only nft itself says how it lists what it was given; that is kept where the table is.
+        self._run(f"add chain {table.FAMILY_AND_NAME} {_seal(self._list() or [])}\n")
+        return True
 
     def apply(self, add: Sequence[Element], remove: Sequence[Element]) -> None:
         """Change elements in one transaction; what is there already or gone already is no error."""
@@ -137,6 +143,27 @@ class Ruleset:
             return False
         self._run(table.DELETE)
         return True
+
+
+_SEAL = "made_"
+_VARIABLE = ("handle", "elem", "packets", "bytes")
+"""What differs between two listings of a table that nobody changed."""
+
+
+def _seal(listing: Iterable[dict[str, Any]]) -> str:
+    """The name of the chain that says what the sets, chains and rules of the table were when it was made."""
+    lasting = [
+        _without_variables(entry)
+        for entry in listing
+        if "metainfo" not in entry and not entry.get("chain", {}).get("name", "").startswith(_SEAL)
+    ]
+    return _SEAL + hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _without_variables(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_variables(each) for name, each in value.items() if name not in _VARIABLE}
+    return [_without_variables(each) for each in value] if isinstance(value, list) else value
 
 
 def _read_elements(listing: Iterable[dict[str, Any]]) -> list[Element]:

@@ -5,9 +5,11 @@ import socket
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import msgspec
+
 from workers.kernel import files
-from workers.kernel.addresses import is_own_link_local
-from workers.kernel.dump import AddressRow, LinkRow, Look, NeighbourRow
+from workers.kernel.addresses import connected_network, is_own_link_local
+from workers.kernel.dump import AddressRow, LinkRow, Look, NeighbourRow, RouteRow
 from workers.kernel.markers import (
     LEAVING_GROUP,
     read_bridge,
@@ -17,6 +19,7 @@ from workers.kernel.markers import (
     read_tunnel,
 )
 from workers.kernel.namespaces import Namespaces
+from workers.kernel.ports import known_to_host
 from workers.kernel.routes import default_route, other_routes
 from workers.planning.objects import (
     Bridge,
@@ -54,23 +57,27 @@ def observe(look: Look, namespaces: Namespaces) -> Objects:
     """Bridges, sandboxes with their files and routes, and ports; not the elements of the firewall."""
     found = _Found()
     sandboxes: dict[str, _Inside] = {}
+    links = {link.ifindex: link for link in look.links()}
+    leaving = {index for index, link in links.items() if link.group == LEAVING_GROUP}
     for name in namespaces.names():
-        inside = _look_inside(namespaces, name)
+        inside = _look_inside(namespaces, name, leaving)
         if inside is None:
             continue
         sandboxes[inside.sandbox.container] = inside
         found.add(inside.sandbox)
         if inside.routes is not None:
             found.add(inside.routes)
-    links = {link.ifindex: link for link in look.links() if link.group != LEAVING_GROUP}
-    held = _by_device(look.addresses())
+    for index in leaving:
+        del links[index]
+    held = _by_device(look.addresses(), look.routes())
+    known = {(row.ifindex, row.address, row.mac) for row in look.neighbours()}
     for link in links.values():
         network = read_bridge(link.alias)
         if network is not None:
             found.add(_bridge(network, link, held[link.ifindex]))
         port = read_port(link.alias)
         if port is not None:
-            found.add(_port(port, link, links, sandboxes.get(port[1])))
+            found.add(_heard(_port(port, link, links, sandboxes.get(port[1])), link, known))
         segment = read_tunnel(link.alias)
         if segment is not None:
             _add_tunnel(found, look, segment, link, links)
@@ -141,10 +148,13 @@ def _add_macvlans(found: _Found, inside: _Inside, links: dict[int, LinkRow]) -> 
         )
 
 
-def _by_device(rows: list[AddressRow]) -> defaultdict[int, list[str]]:
+def _by_device(rows: list[AddressRow], routes: list[RouteRow]) -> defaultdict[int, list[str]]:
+    """Addresses that serve: one whose neighbours are not reached any more, for want of its own route, does not."""
+    connected = {(row.ifindex, row.destination) for row in routes if not row.gateway}
     held: defaultdict[int, list[str]] = defaultdict(list)
     for row in rows:
-        if not is_own_link_local(row.address):
+        own = connected_network(row.address)
+        if not is_own_link_local(row.address) and (own is None or (row.ifindex, own) in connected):
             held[row.ifindex].append(row.address)
     return held
 
@@ -156,17 +166,17 @@ def _neighbours_by_device(rows: list[NeighbourRow]) -> defaultdict[int, list[tup
     return known
 
 
-def _look_inside(namespaces: Namespaces, name: str) -> _Inside | None:
-    """None: no namespace, or not ours."""
+def _look_inside(namespaces: Namespaces, name: str, leaving: set[int]) -> _Inside | None:
+    """None: no namespace, or not ours. Other ends of links that are `leaving` are gone, and their routes with them."""
     try:
         with namespaces.opened(name) as descriptor, namespaces.inside(descriptor), Look() as look:
-            links = {link.ifindex: link for link in look.links()}
+            links = {link.ifindex: link for link in look.links() if link.peer not in leaving}
             marker = next((read_sandbox(link.alias) for link in links.values() if link.name == "lo"), None)
             if marker is None:
                 return None
             names = {index: link.name for index, link in links.items()}
-            rows = look.routes()
-            held, known = _by_device(look.addresses()), _neighbours_by_device(look.neighbours())
+            rows = [row for row in look.routes() if row.ifindex in links]
+            held, known = _by_device(look.addresses(), rows), _neighbours_by_device(look.neighbours())
     except OSError as error:
         # Gone since it was listed, an unfinished name, or a file that is no namespace.
         if error.errno in (errno.ENOENT, errno.EACCES, errno.EINVAL):
@@ -195,7 +205,8 @@ def _bridge(network: str, link: LinkRow, held: list[str]) -> Bridge:
 
 
 def _port(marker: tuple[str, str], link: LinkRow, links: dict[int, LinkRow], inside: _Inside | None) -> Port:
-    """A port whose other end is not in its sandbox is reported without one: it equals nothing wanted."""
+    """A port whose other end is not in its sandbox is reported without one, and one that is down without addresses:
+    it equals nothing wanted."""
     endpoint, container = marker
     master = links.get(link.master)
     inner = inside.links.get(link.peer) if inside else None
@@ -210,6 +221,15 @@ def _port(marker: tuple[str, str], link: LinkRow, links: dict[int, LinkRow], ins
         interface=inner.name if inner else "",
         mac=inner.mac if inner else "",
         mtu=inner.mtu if inner else 0,
-        addresses=tuple(sorted(inside.addresses[inner.ifindex])) if inside and inner else (),
+        addresses=tuple(sorted(inside.addresses[inner.ifindex]))
+        if inside and inner and inner.up and link.up
+        else (),
         gateways=tuple(sorted(inside.gateways[inner.ifindex])) if inside and inner else (),
     )
+
+
+def _heard(port: Port, link: LinkRow, known: set[tuple[int, str, str]]) -> Port:
+    """The same, without gateways where the host itself does not know the port's addresses for good."""
+    if all((link.master, address, port.mac) in known for address in known_to_host(port)):
+        return port
+    return msgspec.structs.replace(port, gateways=())

@@ -116,7 +116,7 @@ class Ports:
         # lost, and the kernel asks for a neighbour again only after a second.
         room.look.carry_out(set_link(inner.ifindex, up=True))
         alias = port_alias(wanted.endpoint, wanted.container)
-        known = [set_neighbour(bridge.ifindex, address, wanted.mac) for address in _known_to_host(wanted)]
+        known = [set_neighbour(bridge.ifindex, address, wanted.mac) for address in known_to_host(wanted)]
         self._look.carry_out(set_link(inner.peer, up=True, alias=alias), *known)
         self._await_forwarding(inner.peer)
         gateways = [set_neighbour(inner.ifindex, address, mac) for address, mac in wanted.gateways]
@@ -133,7 +133,7 @@ class Ports:
             time.sleep(0.0002)
 
     def update_gateways(self, found: Port, wanted: Port) -> None:
-        """Change the sandbox's permanent neighbours of a port that stays as it is otherwise."""
+        """Change the permanent neighbours, on both ends, of a port that stays as it is otherwise."""
         with (
             self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as room,
             explained(f"The gateways of {wanted.interface} in {wanted.sandbox} cannot be set"),
@@ -148,6 +148,11 @@ class Ports:
             changes += [set_neighbour(inner.ifindex, address, mac) for address, mac in wanted.gateways]
             if changes:
                 room.look.carry_out(*changes)
+        bridge = self._look.link(wanted.bridge)
+        known = known_to_host(wanted)
+        if bridge is not None and known:
+            with explained(f"The neighbours of {wanted.bridge} cannot be set"):
+                self._look.carry_out(*(set_neighbour(bridge.ifindex, each, wanted.mac) for each in known))
 
     def remove(self, found: Iterable[Port]) -> None:
         """Take ports out of service; on return no packet passes, and they are being deleted. What is gone already or
@@ -163,7 +168,7 @@ class Ports:
 
 def _leave(port: Port, link: LinkRow) -> list[Request]:
     """Without its permanent neighbours of the host: the address may come back with another MAC."""
-    known = [drop_neighbour(link.master, address) for address in _known_to_host(port)] if link.master else []
+    known = [drop_neighbour(link.master, address) for address in known_to_host(port)] if link.master else []
     # Down first: a port that is up leaves its bridge only after a grace period of 3 ms.
     down = set_link(link.ifindex, up=False, tolerated=errno.ENODEV)
     return [*known, down, set_link(link.ifindex, master=0, group=LEAVING_GROUP, tolerated=errno.ENODEV)]
@@ -174,7 +179,7 @@ def _set_aside(link: LinkRow) -> Request:
     return set_link(link.ifindex, device=f"gone{link.ifindex}", tolerated=errno.ENODEV)
 
 
-def _known_to_host(port: Port) -> list[str]:
+def known_to_host(port: Port) -> list[str]:
     """Addresses, without prefix length, that the host reaches over the bridge: families with a gateway."""
     families = {family_of(gateway) for gateway, _ in port.gateways}
     return [address.split("/")[0] for address in port.addresses if family_of(address) in families]

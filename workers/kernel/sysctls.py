@@ -41,15 +41,17 @@ class Settings:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write(self, folder: str, name: str, value: str) -> None:
-        """Set it, unless it has that value already."""
+    def _write(self, folder: str, name: str, value: str) -> bool:
+        """Set it, unless it has that value already; whether it had not."""
         # Reading first, since some writes take the lock of the whole network configuration even for nothing.
         # Position 0 both times: the kernel ignores writes elsewhere.
         with explained(f"The kernel setting {name} of {folder} cannot be set to {value!r}"):
             descriptor = os.open(name, os.O_RDWR | os.O_CLOEXEC, dir_fd=self._folders[folder])
             try:
-                if os.pread(descriptor, 64, 0).decode().strip() != value:
-                    os.pwrite(descriptor, value.encode(), 0)
+                if os.pread(descriptor, 64, 0).decode().strip() == value:
+                    return False
+                os.pwrite(descriptor, value.encode(), 0)
+                return True
             finally:
                 os.close(descriptor)
 
@@ -83,20 +85,22 @@ class Settings:
         if "conf" in self._folders:
             self._write("conf", "default/disable_ipv6", "1")
 
-    def enable_forwarding(self, ipv6: bool) -> None:
-        """Let the host route, for all its interfaces: not all kernels have a narrower switch for IPv6."""
-        self._write("ipv4", "ip_forward", "1")
+    def enable_forwarding(self, ipv6: bool) -> bool:
+        """Let the host route, for all its interfaces: not all kernels have a narrower switch for IPv6.
+
+        Whether it did not."""
+        changed = self._write("ipv4", "ip_forward", "1")
         if not ipv6:
-            return
+            return changed
         if "conf" not in self._folders:
             raise KernelError("The network cannot have IPv6: this kernel has none.")
         if self._read("conf", "all/forwarding") == "1":
-            return
+            return changed
         # A router ignores advertisements at accept_ra=1: the host would lose its own default route. 2 keeps it.
         for device in os.listdir(_ROOT / "ipv6/conf"):
             if self._read("conf", f"{device}/accept_ra") == "1":
                 self._write("conf", f"{device}/accept_ra", "2")
-        self._write("conf", "all/forwarding", "1")
+        return self._write("conf", "all/forwarding", "1")
 
 
 def require_bridge_filter() -> None:

@@ -8,6 +8,7 @@ import msgspec
 from workers.contract.names import View
 from workers.contract.state import Struct
 from workers.planning.objects import (
+    FIREWALL,
     Bridge,
     Files,
     KernelObject,
@@ -51,6 +52,15 @@ class Operation(Struct, frozen=True, kw_only=True):
         item = self.after or self.before
         assert item is not None
         return item.key
+
+    @property
+    def places(self) -> set[str]:
+        """Where it changes something: devices, sandboxes, the firewall."""
+        if self.key[0] == "element":
+            return {FIREWALL}
+        items = [item for item in (self.before, self.after) if item is not None]
+        fields = ("device", "bridge", "tunnel", "sandbox", "name")
+        return {str(getattr(item, field, "")) for item in items for field in fields}
 
     def __str__(self) -> str:
         item = self.after if self.after is not None else self.before

@@ -10,6 +10,8 @@ from workers.contract.names import Holder, View
 from workers.contract.state import Struct
 
 Key = tuple[str, str]
+FIREWALL = "firewall"
+"""Where elements are, as notices of the kernel call it; other places are names of devices and of sandboxes."""
 
 
 class Element(Struct, frozen=True, kw_only=True):

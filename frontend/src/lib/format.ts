@@ -12,6 +12,12 @@ export function formatBytes(bytes: number): string {
 
 export const formatRate = (bytes: number): string => `${formatBytes(bytes)}/s`;
 
+/** How long something lasted. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
 /** "just now", "5 min ago", and further back the date. */
 export function formatAge(at: string, now = Date.now()): string {
   const seconds = Math.round((now - Date.parse(at)) / 1000);

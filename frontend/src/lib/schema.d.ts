@@ -1001,9 +1001,24 @@ export interface components {
             force?: boolean;
         };
         Drift: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was put right.
+             */
             at: string;
+            /** @description What it was. */
             text: string;
+            /**
+             * Format: double
+             * @description How long it was wrong.
+             * @default 0
+             */
+            seconds?: number;
+            /**
+             * @description The kernel told of it, so `seconds` is exact; else it is the most it can be.
+             * @default false
+             */
+            noticed?: boolean;
         };
         /**
          * @description * `bridge` - Bridge

@@ -15,7 +15,7 @@ from apps.networks.models import Network
 from apps.networks.services.lifecycle import create_container, start_container
 from apps.networks.services.networks import create_network
 from workers.contract.envelope import seal, unseal
-from workers.contract.reports import Exit, Facts, Look, Outcome, Report
+from workers.contract.reports import Drift, Exit, Facts, Look, Outcome, Report
 from workers.contract.state import Delta
 
 pytestmark = pytest.mark.django_db
@@ -173,13 +173,15 @@ def test_a_report_that_is_not_the_hosts_own_changes_nothing(
 
 
 def test_what_a_look_found_is_kept_newest_drift_first(node1: Host, operator: Any) -> None:
-    for number, drift in enumerate([("first",), (), tuple(f"more {each}" for each in range(25))], 1):
-        look = Look(at=1_700_000_000.0 + number, took_ms=12.5, objects={"port": number}, drift=drift)
+    for number, texts in enumerate([("first",), (), tuple(f"more {each}" for each in range(25))], 1):
+        mended = tuple(Drift(text=text, since=1.0, seconds=0.5, noticed=True) for text in texts)
+        look = Look(at=1_700_000_000.0 + number, took_ms=12.5, objects={"port": number}, mended=mended)
         receive(node1, report(node1, sequence=number, look=look))
     shown = operator.get("/api/v1/hosts/node1/").json()["look"]
     assert (shown["took_ms"], shown["objects"]) == (12.5, {"port": 3})
-    texts = [each["text"] for each in shown["drift"]]
-    assert (len(texts), texts[0], "first" in texts) == (20, "more 0", False)
+    found = [each["text"] for each in shown["drift"]]
+    assert (len(found), found[0], "first" in found) == (20, "more 0", False)
+    assert (shown["drift"][0]["seconds"], shown["drift"][0]["noticed"]) == (0.5, True)
     receive(node1, report(node1, sequence=9))
     assert operator.get("/api/v1/hosts/node1/").json()["look"] == shown
 
@@ -192,7 +194,8 @@ def test_open_pages_are_told_of_what_no_operation_tells(node1: Host, monkeypatch
     outcome = Outcome(kind="network", id=network.pk, revision=network.revision, state="failed", message="No.")
     receive(node1, report(node1, sequence=1, outcomes=(outcome,)))
     assert told == [("network", network.pk)]
-    look = Look(at=1.0, took_ms=1.0, objects={}, drift=("It had changed.",))
+    mended = (Drift(text="It had changed.", since=1.0, seconds=1.0, noticed=False),)
+    look = Look(at=1.0, took_ms=1.0, objects={}, mended=mended)
     receive(node1, report(node1, sequence=2, look=look))
     assert told[1:] == [("host", str(node1.pk))]
     facts = Facts(version="1", kernel="6")
@@ -202,3 +205,19 @@ def test_open_pages_are_told_of_what_no_operation_tells(node1: Host, monkeypatch
     # A beat brings the same again, from each of many hosts.
     receive(node1, report(node1, sequence=5, facts=facts, problems=("It has no room.",)))
     assert len(told) == 4
+
+
+def test_what_was_mended_is_one_line_of_the_history_a_minute(node1: Host, operator: Any) -> None:
+    Operation.objects.all().delete()
+    for number in range(3):
+        mended = (Drift(text=f"Change {number}.", since=1_700_000_000.0, seconds=0.25, noticed=True),)
+        look = Look(at=1_700_000_001.0, took_ms=1.0, objects={}, mended=mended)
+        receive(node1, report(node1, sequence=number + 1, look=look))
+    (shown,) = operator.get("/api/v1/operations/").json()["results"]
+    assert (shown["action"], shown["subject_name"], shown["outcome"]) == ("host.mend", "node1", "done")
+    assert shown["detail"]["count"] == 3
+    assert [each["text"] for each in shown["detail"]["drift"]] == ["Change 2.", "Change 1.", "Change 0."]
+    assert shown["detail"]["drift"][0]["since"] == "2023-11-14T22:13:20+00:00"
+    Operation.objects.update(at=datetime.now(UTC) - timedelta(minutes=2))
+    receive(node1, report(node1, sequence=9, look=look))
+    assert Operation.objects.count() == 2

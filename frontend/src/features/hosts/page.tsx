@@ -10,7 +10,7 @@ import { DataTable } from "@/components/table";
 import { columns } from "@/features/containers/columns";
 import { driveHost, removeHost } from "@/lib/actions";
 import { api, get, Refusal, type Host, type Schemas } from "@/lib/api";
-import { count, formatAge, formatTime } from "@/lib/format";
+import { count, formatAge, formatSeconds, formatTime } from "@/lib/format";
 import { useContainers, useHosts, useNetworks } from "@/lib/records";
 import { useIsAdmin } from "@/lib/session";
 import { HostState } from "./list";
@@ -57,7 +57,7 @@ function About({ host }: { host: Host }) {
 
 /** What something else had changed behind our back. */
 function Drift({ host }: { host: Host }) {
-  if (!host.look?.drift.length) return <Empty title="No drift was found">Once a minute everything of ours on the host is looked at; what differs is put right and told here.</Empty>;
+  if (!host.look?.drift.length) return <Empty title="No drift was found">What something else changes of ours on the host is put right at once, or when everything is looked at once a minute, and told here.</Empty>;
   return (
     <Stack gap={4} data-testid="drift">
       {host.look.drift.map((each, index) => (
@@ -65,7 +65,8 @@ function Drift({ host }: { host: Host }) {
           <Text span c="dimmed" size="sm">
             {formatTime(each.at)}
           </Text>{" "}
-          {each.text}
+          {each.text} It was wrong for {each.noticed ? "" : "at most "}
+          {formatSeconds(each.seconds ?? 0)}.
         </Text>
       ))}
     </Stack>

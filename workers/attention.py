@@ -1,0 +1,88 @@
+"""When to look at the host: as soon as the kernel tells of a change that was not ours, but no more than it can bear."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from workers.contract.reports import Drift
+from workers.kernel.notices import Notices
+
+QUIET = 0.02
+"""Seconds after a notice in which more of the same change are waited for, and the agent may take it in passing."""
+REST = 0.3
+"""Seconds from one look that was caused by notices to the next …"""
+SHARE = 4.0
+"""… and this many times as long as the last look took: whoever goes on changing what is ours gets a fifth of us."""
+AWAY = 0.1
+"""Seconds between two tries to reach a process that has ended."""
+
+
+class Attention:
+    """To be used from the agent's thread, which made the notices; `wake` is called by another."""
+
+    def __init__(self, notices: Notices, wake: Callable[[], None]) -> None:
+        self._notices, self._wake = notices, wake
+        self._taken = threading.Event()
+        self._since: float | None = None
+        self._looked = time.time()
+        self._rested = self._began = 0.0
+        threading.Thread(target=self._watch, name="notices", daemon=True).start()
+
+    def heed(self, touched: set[str], sandboxes: set[str]) -> None:
+        """Take in what the kernel told. `touched`: where we changed something ourselves; `sandboxes`: new ones."""
+        self._notices.follow(sandboxes)
+        news = self._notices.drain() - touched
+        if news and self._since is None:
+            self._since = time.time()
+        self._taken.set()
+
+    @property
+    def due(self) -> float:
+        """When the next look is (monotonic seconds); infinite while nothing was told."""
+        return self._rested if self._since is not None else float("inf")
+
+    def begin(self) -> None:
+        """A look begins, which will see whatever was told of until now."""
+        self._notices.drain()
+        self._began = time.monotonic()
+
+    def finish(self, texts: Iterable[str], sandboxes: set[str]) -> list[Drift]:
+        """A look has been done, and found what `texts` say; `sandboxes`: all of ours. When each began."""
+        now, told, before = time.time(), self._since, self._looked
+        self._since, self._looked = None, now
+        ended = time.monotonic()
+        self._rested = ended + max(REST, SHARE * (ended - self._began))
+        self._notices.keep(sandboxes)
+        since = before if told is None else told
+        return [
+            Drift(text=text, since=since, seconds=round(now - since, 3), noticed=told is not None)
+            for text in texts
+        ]
+
+    def _watch(self) -> None:
+        while True:
+            self._notices.poll(None)
+            time.sleep(QUIET)
+            if self._notices.poll(0):
+                self._taken.clear()
+                self._wake()
+                self._taken.wait()
+
+
+def watch_service(path: Path, name: str, tell: Callable[[Drift], None]) -> None:
+    """Tell when the process behind a control socket is back after it had ended; for ever."""
+    since: float | None = None
+    while True:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(str(path))
+            if since is not None:
+                text = f"The {name} had ended; it was started again."
+                now = time.time()
+                tell(Drift(text=text, since=since, seconds=round(now - since, 3), noticed=True))
+            since = None
+            connection.recv(1)
+        since = since or time.time()
+        time.sleep(AWAY)
