@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "build" / "tests"
 SUITES = (
     "overlay",
+    "clients",
     "fullstack",
     "dns",
     "e2e",
@@ -23,7 +24,7 @@ SUITES = (
     "workers",
     "runtimes",
     "kernel",
-    "clients",
+    "seed_docker",
     "seed",
     "unit",
     "architecture",

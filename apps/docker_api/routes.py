@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.docker_api import container_create, containers, events, execs, images, networks, system
+from apps.docker_api import container_create, containers, events, execs, images, logs, networks, system
 from apps.docker_api.refusals import EngineError
 
 Handler = Callable[..., Any]
@@ -55,6 +55,7 @@ ROUTES = (
     _change("POST /exec/{id}/start", execs.start, "container"),
     _change("POST /exec/{id}/resize", execs.change_size, "container"),
     _route("GET /exec/{id}/json", execs.inspect),
+    _route("GET /containers/{id}/logs", logs.show, "container"),
     _route("POST /containers/{id}/wait", containers.wait, "container"),
     _change("DELETE /containers/{id}", containers.remove, "container"),
     _route("GET /images/json", images.show_all),

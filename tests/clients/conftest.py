@@ -1,16 +1,13 @@
 """The tools people already have against the whole product, which runs in a private host, once for each module."""
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.dns.upstream import Upstream
+from tests.dns.upstream import outside
 from tests.docker import Docker
 from tests.isolation import enter_private_host, require_root
 from tests.product import Product
-
-OUTSIDE = "127.0.0.53"
 
 
 @pytest.fixture(scope="session")
@@ -18,12 +15,8 @@ def private_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """With a name server outside, which knows of no containers."""
     require_root()
     enter_private_host()
-    resolv_conf = tmp_path_factory.mktemp("outside") / "resolv.conf"
-    resolv_conf.write_text(f"nameserver {OUTSIDE}\n")
-    subprocess.run(["mount", "--bind", resolv_conf, "/etc/resolv.conf"], check=True)
-    upstream = Upstream(OUTSIDE)
-    yield
-    upstream.close()
+    with outside("127.0.0.53", tmp_path_factory.mktemp("outside")):
+        yield
 
 
 @pytest.fixture(scope="module")

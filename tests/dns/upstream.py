@@ -1,10 +1,13 @@
 """A name server for the private host's loopback: it knows some names and misbehaves for others."""
 
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -12,6 +15,17 @@ import dns.rcode
 import dns.rrset
 
 OUTSIDE = "203.0.113.9"
+
+
+@contextmanager
+def outside(address: str, folder: Path) -> Iterator[None]:
+    """The name server that the private host's /etc/resolv.conf names."""
+    resolv_conf = folder / "resolv.conf"
+    resolv_conf.write_text(f"nameserver {address}\n")
+    subprocess.run(["mount", "--bind", resolv_conf, "/etc/resolv.conf"], check=True)
+    upstream = Upstream(address)
+    yield
+    upstream.close()
 
 
 class Upstream:
