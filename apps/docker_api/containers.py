@@ -115,6 +115,16 @@ def restart(request: Request, facts: dict[str, str]) -> Answer:
     return Answer(status=204)
 
 
+def kill(request: Request, facts: dict[str, str]) -> Answer:
+    signal = request.value("signal", "KILL").upper().removeprefix("SIG")
+    container = find(request, facts)
+    lifecycle.refuse_stopped(container)
+    if signal not in ("KILL", "9"):
+        raise EngineError(400, f"netadmin sends no {signal} to containers: use KILL, or stop for TERM.")
+    _change(request, container, "container.stop", lifecycle.stop_container, timeout=0.0)
+    return Answer(status=204)
+
+
 def _read_timeout(request: Request) -> dict[str, float]:
     """Seconds until SIGKILL; negative ones, the engine's word for ever, are a day."""
     given = request.number("t")

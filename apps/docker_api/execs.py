@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import redis
+
 from apps.api.views.containers import exec_arguments
+from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.docker_api import exec_records
@@ -22,6 +26,8 @@ from netadmin.engine import RawConnection
 
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+REFUSED = 126
+"""Exit status of what a host did not begin, as the engine has it."""
 DETACHED: set["asyncio.Task[None]"] = set()
 """Sessions that no client follows: a host ends those that nobody listens to."""
 
@@ -104,20 +110,17 @@ async def start(request: Request, facts: dict[str, str]) -> Answer | Taken:
     facts.update(container=container.name, container_id=container.pk)
     session = await in_thread(_prepare, found, container)
     if request.body.get("Detach"):
-        await session.__aenter__()
-        task = asyncio.ensure_future(_follow(session, found.id))
+        begun = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(_follow(session, found.id, begun))
         DETACHED.add(task)
         task.add_done_callback(DETACHED.discard)
+        await begun
         return Answer(status=200)
     hijack = request.state.get("hijack")
     if hijack is None:
         raise EngineError(400, "this connection cannot be taken over; is a proxy between?")
-    try:
-        await session.__aenter__()
-    except BaseException:
-        await in_thread(exec_records.end, found.id, None)
-        raise
     connection: RawConnection = hijack()
+    # Before there is any output: clients exist that lose what comes in one piece with the head.
     await connection.write(_answer_head(request, found.tty))
     try:
         await _bridge(session, connection, found)
@@ -163,23 +166,37 @@ def _answer_head(request: Request, terminal: bool) -> bytes:
 
 async def _bridge(session: Session, connection: RawConnection, found: Exec) -> None:
     """Until the command has ended, or the client has gone."""
-    feeding = asyncio.ensure_future(_feed(session, connection, found.stdin))
-    code = None
+    code: int | None = REFUSED
     try:
-        async for kind, data in session.frames():
-            if kind in (Out.STDOUT, Out.STDERR):
-                await connection.write(data if found.tty else multiplex(kind, data))
-            elif kind == Out.EXIT:
-                code = json.loads(data).get("code")
+        async with session:
+            await session.begin()
+            code = None
+            async with _feeding(session, connection, found.stdin):
+                async for kind, data in session.frames():
+                    if kind in (Out.STDOUT, Out.STDERR):
+                        await connection.write(data if found.tty else multiplex(kind, data))
+                    elif kind == Out.EXIT:
+                        code = json.loads(data).get("code")
+    except DomainError as error:
+        text = f"{error.message}\n".encode()
+        await connection.write(text if found.tty else multiplex(Out.STDERR, text))
     except OSError:
         pass  # The client has gone; so does its command.
     finally:
-        feeding.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await feeding
         # Before the connection closes: its end is when clients ask for the exit status.
         await in_thread(exec_records.end, found.id, code)
-        await session.__aexit__(None, None, None)
+
+
+@contextlib.asynccontextmanager
+async def _feeding(session: Session, connection: RawConnection, wanted: bool) -> AsyncIterator[None]:
+    feeding = asyncio.ensure_future(_feed(session, connection, wanted))
+    try:
+        yield
+    finally:
+        # It may be in the midst of sending to a command that has ended.
+        feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError, OSError, redis.RedisError):
+            await feeding
 
 
 async def _feed(session: Session, connection: RawConnection, wanted: bool) -> None:
@@ -188,13 +205,20 @@ async def _feed(session: Session, connection: RawConnection, wanted: bool) -> No
     await session.send(In.END)
 
 
-async def _follow(session: Session, identity: str) -> None:
-    code = None
+async def _follow(session: Session, identity: str, begun: "asyncio.Future[None]") -> None:
+    code: int | None = REFUSED
     try:
-        await session.send(In.END)
-        async for kind, data in session.frames():
-            if kind == Out.EXIT:
-                code = json.loads(data).get("code")
+        async with session:
+            await session.begin()
+            begun.set_result(None)
+            code = None
+            await session.send(In.END)
+            async for kind, data in session.frames():
+                if kind == Out.EXIT:
+                    code = json.loads(data).get("code")
+    except Exception as error:
+        if begun.done():
+            raise
+        begun.set_exception(error)
     finally:
         await in_thread(exec_records.end, identity, code)
-        await session.__aexit__(None, None, None)

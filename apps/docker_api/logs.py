@@ -31,7 +31,7 @@ async def show(request: Request, facts: dict[str, str]) -> Stream:
     kind = RAW if container.terminal else MULTIPLEXED
     if request.flag("follow"):
         session = Session(container.host, uuid4().hex, "follow_logs", arguments)
-        return Stream(_follow(await session.__aenter__(), container), kind)
+        return Stream(_follow(session, container), kind)
     found = await in_thread(ask, container.host, "logs", arguments, settings.NETADMIN_ANSWER_TIMEOUT)
     return Stream(_tell(str(found.get("text", "")).encode(), container), kind)
 
@@ -48,12 +48,11 @@ async def _tell(text: bytes, container: Container) -> AsyncIterator[bytes]:
 
 async def _follow(session: Session, container: Container) -> AsyncIterator[bytes]:
     """Until the process has ended, or the client has gone."""
-    try:
+    async with session:
+        await session.begin()
         async for kind, data in session.frames():
             if kind in (Out.STDOUT, Out.STDERR):
                 yield _mark(data, container)
-    finally:
-        await session.__aexit__(None, None, None)
 
 
 def _mark(data: bytes, container: Container) -> bytes:

@@ -49,6 +49,7 @@ ROUTES = (
     _route("GET /containers/{id}/json", containers.inspect, "container"),
     _change("POST /containers/{id}/start", containers.start, "container"),
     _change("POST /containers/{id}/stop", containers.stop, "container"),
+    _change("POST /containers/{id}/kill", containers.kill, "container"),
     _change("POST /containers/{id}/restart", containers.restart, "container"),
     _change("POST /containers/{id}/rename", containers.rename, "container"),
     _change("POST /containers/{id}/exec", execs.create, "container"),

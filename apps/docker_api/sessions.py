@@ -31,28 +31,31 @@ class Out(IntEnum):
 
 
 class Session:
-    """`async with`: listens first, then asks the host to begin; DomainError when it does not."""
+    """`async with` listens; `begin` asks the host to, and raises DomainError when it does not."""
 
     def __init__(self, host: Host, name: str, kind: str, arguments: Mapping[str, Any]) -> None:
         self._host, self._kind, self._arguments = host, kind, {**arguments, "session": name}
         self._prefix = f"netadmin:stream:{host.name}:{name}"
         self._redis = aredis.Redis.from_url(settings.ENVIRONMENT.channel_url, socket_timeout=None)
         self._channel = self._redis.pubsub(ignore_subscribe_messages=True)
-        self._ended = False
+        self._begun = self._ended = False
 
     async def __aenter__(self) -> "Session":
         try:
             await self._channel.subscribe(f"{self._prefix}:out")
-            await in_thread(ask, self._host, self._kind, self._arguments, settings.NETADMIN_ANSWER_TIMEOUT)
         except BaseException:
             await self._close()
             raise
         return self
 
+    async def begin(self) -> None:
+        await in_thread(ask, self._host, self._kind, self._arguments, settings.NETADMIN_ANSWER_TIMEOUT)
+        self._begun = True
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._ended:
+        if self._begun and not self._ended:
             with contextlib.suppress(redis.RedisError):
                 await self.send(In.GONE)
         await self._close()

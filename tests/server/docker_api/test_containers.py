@@ -107,6 +107,9 @@ async def test_it_is_started_stopped_renamed_and_removed(engine: Engine) -> None
     assert (await engine.ask("POST", "/containers/c1/stop", t="1")).status == 204
     assert (await engine.ask("POST", "/containers/c1/stop")).status == 304
     assert (await engine.ask("POST", "/containers/c1/restart", t="0")).status == 204
+    assert (await engine.ask("POST", "/containers/c1/kill", signal="SIGHUP")).status == 400
+    assert (await engine.ask("POST", "/containers/c1/kill", signal="SIGKILL")).status == 204
+    assert (await engine.ask("POST", "/containers/c1/kill")).status == 409
     assert (await engine.ask("POST", "/containers/c1/rename", name="c2")).status == 204
     assert (await engine.ask("GET", "/containers/c1/json")).status == 404
     assert (await engine.ask("DELETE", "/containers/c2", force="1")).status == 204
