@@ -3,8 +3,8 @@
 Runs the whole product in a private host. Writes build/bench.json and prints it as a table. Milliseconds are from
 the REST request until it is answered, which is when the host has applied the change.
 
-`python -m tests.bench PART...` runs some of it: host (the above), names (DNS), across (two hosts), overlay (tunnels), scale (many),
-dashboard (the browser).
+`python -m tests.bench PART...` runs some of it: host (the above), names (DNS), across (two hosts), overlay (tunnels),
+scale (many), dashboard (the browser).
 """
 
 import os
