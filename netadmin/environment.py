@@ -270,5 +270,9 @@ class Environment:
         return self.host_dir / "dns.sock"
 
     @property
+    def ports_socket(self) -> Path:
+        return self.host_dir / "ports.sock"
+
+    @property
     def supervisor_socket(self) -> Path:
         return self.host_dir / "supervisor.sock"

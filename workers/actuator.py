@@ -1,7 +1,7 @@
 """Carrying out operations: the one door from planning to kernel, name service and processes."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from workers.contract.names import Entry, Holder
@@ -15,13 +15,16 @@ from workers.planning.objects import (
     Bridge,
     Element,
     Key,
+    Listener,
     Name,
     Objects,
     Port,
     Process,
+    Redirect,
     Remote,
     Sandbox,
 )
+from workers.publishing.client import PortService, PortServiceError
 from workers.runtimes.client import Supervisor, SupervisorError
 from workers.runtimes.protocol import Run
 
@@ -35,8 +38,10 @@ Results = dict[Key, str]
 class Actuator:
     """To be used from one thread."""
 
-    def __init__(self, kernel: Kernel, names: NameService, supervisor: Supervisor) -> None:
-        self._kernel, self._names, self._supervisor = kernel, names, supervisor
+    def __init__(
+        self, kernel: Kernel, names: NameService, doors: PortService, supervisor: Supervisor
+    ) -> None:
+        self._kernel, self._names, self._doors, self._supervisor = kernel, names, doors, supervisor
         self.unstartable: dict[str, tuple[int, str]] = {}
         """Containers whose command cannot be run at all: exit code as a shell has it, and why. Whoever reads takes."""
         self.touched: set[str] = set()
@@ -50,8 +55,8 @@ class Actuator:
         """What the last look had to put right first, in sentences."""
 
     def observe(self, wanted: Objects) -> Objects:
-        """Everything of ours there is, names excepted. A running process counts as the wanted one if it is of the
-        same incarnation: what else it was started with cannot be seen any more."""
+        """Everything of ours there is, names and held ports excepted. A running process counts as the wanted one
+        if it is of the same incarnation: what else it was started with cannot be seen any more."""
         self.touched.clear()
         self.mended = self._ensure(wanted)
         found = self._kernel.observe()
@@ -104,6 +109,15 @@ class Actuator:
         except NameServiceError as error:
             return {Name(entry=entry).key: str(error) for entry in entries}
 
+    def synchronise_listeners(self, listeners: Iterable[Listener]) -> Results:
+        """Hold these ports of the host and no others."""
+        wanted = list(listeners)
+        try:
+            failures = self._doors.sync([listener.binding for listener in wanted])
+        except PortServiceError as error:
+            return {listener.key: str(error) for listener in wanted}
+        return {listener.key: failures.get(_door(listener), "") for listener in wanted}
+
     def end_process(self, container: str, timeout: float) -> str:
         """Ask the process to end within `timeout` seconds; its exit is told later. Why it cannot, or an empty text."""
         try:
@@ -122,6 +136,7 @@ class Actuator:
     def apply(self, operations: list[Operation]) -> Results:
         """Carry out the operations in their order; one that fails does not keep the others."""
         results: Results = {}
+        refused: dict[str, str] = {}
         for operation in operations:
             self.touched |= operation.places
         for kind, group in groupby(operations, key=lambda operation: operation.key[0]):
@@ -130,13 +145,20 @@ class Actuator:
                 results.update(self._apply_elements(batch))
             elif kind == "remote":
                 results.update(self._apply_remotes(batch))
+            elif kind == "listener":
+                results.update(self._apply_listeners(batch))
+                refused = {
+                    op.after.container: why
+                    for op in batch
+                    if isinstance(op.after, Listener) and (why := results[op.key])
+                }
             elif kind == "name":
                 results.update(self._apply_names(batch))
             elif kind == "port" and len(batch) > 1 and all(op.verb == "remove" for op in batch):
                 results.update(self._remove_ports(batch))
             else:
                 for operation in batch:
-                    blocked = results.get(("sandbox", getattr(operation.after, "container", "")))
+                    blocked = _blocked(operation, results, refused)
                     results[operation.key] = blocked or self._apply_one(operation)
         return results
 
@@ -230,6 +252,16 @@ class Actuator:
             results = {operation.key: _explain(operation, error) for operation in batch}
         return results
 
+    def _apply_listeners(self, batch: list[Operation]) -> Results:
+        wanted = [op.after for op in batch if isinstance(op.after, Listener)]
+        gone = [_door(op.before) for op in batch if op.after is None and isinstance(op.before, Listener)]
+        results: Results = {operation.key: "" for operation in batch}
+        try:
+            failures = self._doors.update([listener.binding for listener in wanted], gone)
+        except PortServiceError as error:
+            return {operation.key: _explain(operation, error) for operation in batch}
+        return results | {listener.key: failures.get(_door(listener), "") for listener in wanted}
+
     @staticmethod
     def _named(entries: Iterable[Entry], failures: dict[tuple[str, str], str]) -> Results:
         return {Name(entry=entry).key: failures.get(_address(entry), "") for entry in entries}
@@ -238,6 +270,23 @@ class Actuator:
 def _address(entry: Entry) -> tuple[str, str]:
     """How the name service calls an entry."""
     return ("holder", entry.endpoint) if isinstance(entry, Holder) else ("view", entry.container)
+
+
+def _door(listener: Listener) -> tuple[str, str]:
+    """How the port service calls a held port."""
+    return listener.binding.protocol, f"{listener.binding.address} {listener.binding.host_port}"
+
+
+def _blocked(operation: Operation, results: Results, refused: Mapping[str, str]) -> str:
+    """Why the operation is not tried: what it needs could not be made. `refused`: ports of the host, by container."""
+    after = operation.after
+    if isinstance(after, Redirect):
+        # The port is another program's: what comes for it stays that one's.
+        return results.get(after.listener, "")
+    container = getattr(after, "container", "")
+    if isinstance(after, Process) and container in refused:
+        return refused[container]
+    return results.get(("sandbox", container), "")
 
 
 def _explain(operation: Operation, error: Exception) -> str:

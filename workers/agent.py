@@ -29,6 +29,7 @@ from workers.kernel.errors import KernelError
 from workers.memory import Memory
 from workers.merging import merge
 from workers.planning.render import Surroundings
+from workers.publishing.client import PortService
 from workers.reconcile import Reconciler
 from workers.runtimes.client import Supervisor, SupervisorError
 from workers.surroundings import read_facts, read_resolv_conf, watch_routes
@@ -55,12 +56,13 @@ class Agent(threading.Thread):
         host: str,
         state_dir: Path,
         dns: Path,
+        doors: Path,
         supervisor: Path,
         send: Callable[[Report, Collection[str]], bool],
     ) -> None:
         super().__init__(name="agent", daemon=True)
         self._host, self._state_dir, self._send = host, state_dir, send
-        self._dns, self._supervisor = dns, supervisor
+        self._dns, self._doors, self._supervisor = dns, doors, supervisor
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._unsent: Report | None = None
         self._unsent_to: set[str] = set()
@@ -103,7 +105,10 @@ class Agent(threading.Thread):
         self._feeds = Feeds(self._memory.progress(), rows)
         self._kernel = Kernel()
         self._actuator = Actuator(
-            self._kernel, NameService(str(self._dns)), Supervisor(str(self._supervisor))
+            self._kernel,
+            NameService(str(self._dns)),
+            PortService(str(self._doors)),
+            Supervisor(str(self._supervisor)),
         )
         self._reconciler = Reconciler(self._actuator, self._read_surroundings)
         self._reconciler.remember(rows)

@@ -15,7 +15,7 @@ from workers.contract.state import Kind, Row
 from workers.planning.desired import Desired, Owner
 from workers.planning.diff import diff
 from workers.planning.drift import find_drift
-from workers.planning.objects import FIREWALL, Key, Name, Objects, Process, Sandbox
+from workers.planning.objects import FIREWALL, Key, Listener, Name, Objects, Process, Sandbox
 from workers.planning.render import Surroundings, render, runs
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Reconciler:
         drift = self._actuator.mended if known else []
         if FIREWALL in self._actuator.touched:
             # The table was made anew: what was in it is no news of its own.
-            known = {key: item for key, item in known.items() if key[0] != "element"}
+            known = {key: item for key, item in known.items() if key[0] not in ("element", "redirect")}
         drift = drift + find_drift(known, self._found, self._wanted, self._failures, self.desired)
         # A supervisor that was restarted knows nothing of what its predecessor was asked.
         self._ending = {
@@ -103,7 +103,9 @@ class Reconciler:
             if ("process", container) in self._found and began < until + OVERDUE
         }
         names = [item for item in self._wanted.values() if isinstance(item, Name)]
-        for key, failure in self._actuator.synchronise_names(names).items():
+        listeners = [item for item in self._wanted.values() if isinstance(item, Listener)]
+        told = self._actuator.synchronise_names(names) | self._actuator.synchronise_listeners(listeners)
+        for key, failure in told.items():
             if not failure:
                 self._found[key] = self._wanted[key]
         owners |= {("container", id) for kind, id in self._found if kind == "process"}

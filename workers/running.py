@@ -9,11 +9,11 @@ from workers.supervision import parts
 from workers.supervision.children import Keeper
 from workers.tasks import read_configuration
 
-STOP_ORDER = ("host worker", "supervisor", "names")
+STOP_ORDER = ("host worker", "supervisor", "ports", "names")
 
 
 async def run(path: Path, say: Callable[[str], None]) -> None:
-    """Names and supervisor first: the worker needs both; each is started again when it ends."""
+    """Names, ports and supervisor first: the worker needs all; each is started again when it ends."""
     configuration = read_configuration(path)
     folder, log_dir = path.parent, path.parent / "log"
     log_dir.mkdir(exist_ok=True, mode=0o700)

@@ -96,6 +96,7 @@ def make_app(configuration: Configuration) -> Celery:
         host=configuration.host,
         state_dir=state_dir,
         dns=state_dir / "dns.sock",
+        doors=state_dir / "ports.sock",
         supervisor=state_dir / "supervisor.sock",
         send=send,
     )

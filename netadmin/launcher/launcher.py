@@ -83,6 +83,7 @@ class Launcher:
         sockets = (
             self._environment.redis_socket,
             self._environment.dns_socket,
+            self._environment.ports_socket,
             self._environment.supervisor_socket,
         )
         for path in sockets:

@@ -10,7 +10,7 @@ from workers.supervision.children import Child
 from workers.supervision.parts import at_once, module, services, worker
 from workers.supervision.readiness import answers_http, answers_ping
 
-STOP_ORDER = (("web",), ("server worker", "host worker"), ("supervisor",), ("names",), ("redis",))
+STOP_ORDER = (("web",), ("server worker", "host worker"), ("supervisor",), ("names", "ports"), ("redis",))
 """Whoever brings changes in goes first, the broker last."""
 
 

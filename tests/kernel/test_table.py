@@ -6,7 +6,7 @@ from tests.kernel.scene import run
 from workers.kernel import table
 from workers.kernel.edge import Kernel, KernelError
 from workers.kernel.nftables import Ruleset
-from workers.planning.objects import Element, KernelObject
+from workers.planning.objects import Element, KernelObject, Redirect
 
 BRIDGE = Element(set="bridges", value='"br-0a1b"')
 PAIR = Element(set="same", value='"br-0a1b" . "br-0a1b"')
@@ -74,9 +74,11 @@ def test_adding_what_is_there_and_removing_what_is_gone_is_harmless(kernel: Kern
         Element(set="nothing", value='"a"'),
         Element(set="links", value='"br-0a1b" . 10.0.0.1'),
         Element(set="masquerade4", value="10.0.0.0/8, 11.0.0.0/8"),
+        Redirect(map="all4", match="tcp . 80 : 10.0.0.2 . 80, tcp . 81", target="10.0.0.3 . 80"),
+        Redirect(map="all4", match="tcp . 80", target="10.0.0.2"),
     ],
 )
-def test_nothing_but_the_one_form_enters_a_rule(kernel: Kernel, element: Element) -> None:
+def test_nothing_but_the_one_form_enters_a_rule(kernel: Kernel, element: Element | Redirect) -> None:
     before = run("nft", "list", "ruleset")
     with pytest.raises(KernelError, match="The firewall has no set"):
         kernel.create(element)
@@ -91,9 +93,14 @@ def test_every_element_is_listed_as_it_was_written(kernel: Kernel) -> None:
         *(Element(set="masquerade6", value=f"fd00:{index:x}::/64") for index in range(1, 50)),
         *(Element(set="links", value=f'"br-1" . 10.0.0.{index} . 10.0.0.254') for index in range(50)),
         Element(set="same", value='"br-2" . "br-3"'),
+        Element(set="relayed", value="udp . 53"),
+        Redirect(map="all4", match="tcp . 8080", target="10.0.0.2 . 80"),
+        Redirect(map="all6", match="udp . 53", target="fd00:1::2 . 53"),
+        Redirect(map="one4", match="192.0.2.1 . tcp . 8080", target="10.0.0.2 . 80"),
+        Redirect(map="one6", match="2001:db8::1 . udp . 53", target="fd00:1::2 . 53"),
     ]
     kernel.apply_elements(wanted, [])
     ruleset = Ruleset()
-    found = ruleset.elements()
+    found = ruleset.entries()
     ruleset.close()
     assert sorted(found, key=lambda element: element.key) == sorted(wanted, key=lambda element: element.key)

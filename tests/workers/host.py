@@ -54,6 +54,7 @@ class Host:
         self.agent: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self.start_names()
+        self.start_doors()
         self.start_supervisor()
         self.start_agent()
         # A host that knows no epoch takes nothing in before it was told everything.
@@ -65,6 +66,15 @@ class Host:
     def start_names(self) -> None:
         sockets = ["--socket", str(self.folder / "dns.sock"), "--memory", str(self.folder / "dns.sqlite3")]
         self._start("workers.dns", self.folder / "dns.sock", *sockets)
+
+    def start_doors(self) -> None:
+        sockets = [
+            "--socket",
+            str(self.folder / "ports.sock"),
+            "--memory",
+            str(self.folder / "ports.sqlite3"),
+        ]
+        self._start("workers.publishing", self.folder / "ports.sock", *sockets)
 
     def start_supervisor(self) -> None:
         options = [

@@ -31,6 +31,7 @@ def main() -> None:
         host="here",
         state_dir=folder,
         dns=folder / "dns.sock",
+        doors=folder / "ports.sock",
         supervisor=folder / "supervisor.sock",
         send=send,
     )

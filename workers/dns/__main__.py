@@ -8,14 +8,15 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from workers.dns.control import Control, RequestError, open_control
+from workers.dns.control import Control
 from workers.dns.forward import Forwarder
 from workers.dns.memory import Memory
 from workers.dns.server import Counters, Resolver
 from workers.dns.service import Service
+from workers.local.door import DoorError, open_door
+from workers.local.loops import loop_factory
 
 
 def main() -> int:
@@ -25,9 +26,9 @@ def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(arguments.socket, arguments.memory, arguments.resolv_conf))
-    except RequestError as error:
+    except DoorError as error:
         print(error, file=sys.stderr)
         return 1
     except sqlite3.OperationalError as error:
@@ -40,7 +41,7 @@ async def _run(control: Path, memory: Path, resolv_conf: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    door = open_control(control)
+    door = open_door(control, "name service")
     try:
         service = Service(Memory(memory), Resolver(Forwarder(resolv_conf), Counters()))
         try:
@@ -64,15 +65,6 @@ async def _serve(service: Service, door: socket.socket, stop: asyncio.Event) -> 
     if tending.done():
         await tending
     tending.cancel()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop where it is installed: it wakes up for a third of the price."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
 
 
 def _parse() -> argparse.Namespace:

@@ -1,11 +1,8 @@
 """The control socket: one JSON object per line, one reply per request, sent when the change is effective."""
 
 import asyncio
-import contextlib
-import os
 import socket
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import dns.exception
@@ -17,9 +14,8 @@ import msgspec
 from workers.contract.names import Entry
 from workers.dns import wire
 from workers.dns.lookup import Scope
-from workers.dns.service import Failures, Service
-
-LONGEST_REQUEST = 256 * 1024 * 1024
+from workers.dns.service import Service
+from workers.local.lines import report, serve_lines
 
 
 class Update(msgspec.Struct, tag_field="op", tag="update"):
@@ -57,18 +53,7 @@ class Control:
         self._decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 
     async def serve(self, door: socket.socket) -> asyncio.Server:
-        return await asyncio.start_unix_server(self._talk, sock=door, limit=LONGEST_REQUEST)
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while line := await reader.readline():
-                writer.write(msgspec.json.encode(await self._reply(line)) + b"\n")
-                await writer.drain()
-        except (OSError, ValueError, asyncio.CancelledError):
-            # Gone in the middle, longer than any request, or we are stopping.
-            return
-        finally:
-            writer.close()
+        return await serve_lines(door, self._reply)
 
     async def _reply(self, line: bytes) -> Reply:
         try:
@@ -78,9 +63,9 @@ class Control:
         try:
             match request:
                 case Update():
-                    return _report(await self._service.update(request.set, request.delete))
+                    return report(await self._service.update(request.set, request.delete))
                 case Sync():
-                    return _report(await self._service.sync(request.set))
+                    return report(await self._service.sync(request.set))
                 case Explain():
                     return {"ok": True, **await self._explain(request)}
                 case Stats():
@@ -116,32 +101,6 @@ class Control:
         reply = await resolver.forward(scope, packet, query, tcp=False)
         step = "forwarded" if allowed else "refused"
         return {"step": step, "network": None, "network_name": None, **_texts(reply)}
-
-
-def open_control(path: Path) -> socket.socket:
-    """The listening socket, for its owner only; raise RequestError when another service answers there."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-        probe.connect(str(path))
-        raise RequestError(f"A name service already answers on {path}; stop that one first.")
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        door.bind(str(path))
-    except OSError as error:
-        door.close()
-        raise RequestError(f"The control socket {path} cannot be made: {error.strerror}.") from error
-    finally:
-        os.umask(before)
-    door.listen()
-    door.setblocking(False)
-    return door
-
-
-def _report(failures: Failures) -> Reply:
-    failed = [{"kind": kind, "id": identity, "error": text} for (kind, identity), text in failures.items()]
-    return {"ok": True, "failed": failed}
 
 
 def _question(name: str, kind: str) -> bytes:

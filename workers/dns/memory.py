@@ -1,85 +1,19 @@
 """What the name service was last told, on disk: after a restart names answer before anybody speaks to it."""
 
-import logging
-import os
-import sqlite3
-from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
 from workers.contract.names import Entry, Holder
+from workers.local import memory
+from workers.local.memory import Key
 
-log = logging.getLogger(__name__)
-
-Key = tuple[str, str]
-"""("holder", endpoint id) or ("view", container id)."""
+__all__ = ["Key", "Memory", "key_of"]
 
 
 def key_of(entry: Entry) -> Key:
+    """("holder", endpoint id) or ("view", container id)."""
     return ("holder", entry.endpoint) if isinstance(entry, Holder) else ("view", entry.container)
 
 
-class Memory:
-    """A SQLite file of entries by key, changed in one transaction per request."""
-
+class Memory(memory.Memory[Entry]):
     def __init__(self, path: Path) -> None:
-        try:
-            self._connection = _open(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            # A file that nobody can read must not keep us from starting; the next sync fills it again.
-            os.replace(path, path.with_name(path.name + ".broken"))
-            log.error("The memory file %s is damaged (%s); put aside as %s.broken.", path, error, path.name)
-            self._connection = _open(path)
-
-    def load(self) -> list[Entry]:
-        entries: list[Entry] = []
-        for kind, identity, body in self._connection.execute("SELECT kind, id, body FROM entries"):
-            try:
-                entries.append(msgspec.json.decode(body, type=Entry))
-            except msgspec.MsgspecError as error:
-                log.error("The remembered %s %s cannot be read (%s); it is left out.", kind, identity, error)
-        return entries
-
-    def store(self, entries: Iterable[Entry], forgotten: Iterable[Key]) -> None:
-        """Raise sqlite3.Error when the file cannot be written."""
-        with self._connection:
-            self._connection.executemany("DELETE FROM entries WHERE kind = ? AND id = ?", forgotten)
-            self._put(entries)
-
-    def replace(self, entries: Iterable[Entry]) -> None:
-        """Forget all but `entries`, also what could not be read; raise sqlite3.Error as `store` does."""
-        with self._connection:
-            self._connection.execute("DELETE FROM entries")
-            self._put(entries)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _put(self, entries: Iterable[Entry]) -> None:
-        self._connection.executemany(
-            "INSERT INTO entries (kind, id, body) VALUES (?, ?, ?)"
-            " ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-            [(*key_of(entry), msgspec.json.encode(entry)) for entry in entries],
-        )
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    # Waiting for whoever else has the file open would keep every name waiting.
-    connection = sqlite3.connect(path, timeout=0.1)
-    try:
-        os.chmod(path, 0o600)
-        # A change must survive our own death, not the machine's: after that the sandboxes are gone as well.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS entries"
-            " (kind TEXT, id TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, id))"
-        )
-        connection.commit()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+        super().__init__(path, Entry, key_of)

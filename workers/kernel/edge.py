@@ -8,6 +8,7 @@ from workers.kernel.bridges import Bridges
 from workers.kernel.departures import Departures
 from workers.kernel.dump import Look
 from workers.kernel.errors import KernelError, explained
+from workers.kernel.flows import forget_flows
 from workers.kernel.macvlans import Macvlans
 from workers.kernel.markers import (
     BRIDGE_GROUP,
@@ -35,6 +36,7 @@ from workers.planning.objects import (
     Macvlan,
     Objects,
     Port,
+    Redirect,
     Remote,
     Routes,
     Sandbox,
@@ -80,7 +82,7 @@ class Kernel:
             found = observe(self._look, self._namespaces)
         # What a worker that was killed left on its way out.
         self._departures.begin()
-        found.update((element.key, element) for element in self._ruleset.elements())
+        found.update((entry.key, entry) for entry in self._ruleset.entries())
         return found
 
     def create(self, wanted: KernelObject) -> None:
@@ -88,6 +90,8 @@ class Kernel:
         match wanted:
             case Element():
                 self._ruleset.apply([wanted], [])
+            case Redirect():
+                self._redirect([wanted], [])
             case Bridge():
                 self._bridges.build(wanted)
             case Tunnel():
@@ -120,6 +124,8 @@ class Kernel:
                 self._rename(found, wanted)
             case (Files(), Files()) | (Routes(), Routes()):
                 self.create(wanted)
+            case Redirect(), Redirect():
+                self._redirect([wanted], [found])
             case Port(), Port() if _differ_in_names_only(found, wanted):
                 self._ports.update_gateways(found, wanted)
             case _:
@@ -131,6 +137,8 @@ class Kernel:
         match found:
             case Element():
                 self._ruleset.apply([], [found])
+            case Redirect():
+                self._redirect([], [found])
             case Bridge():
                 self._bridges.remove(found)
             case Tunnel():
@@ -166,8 +174,8 @@ class Kernel:
         if sandbox is not None and sandbox.container == found.container:
             set_routes(self._namespaces, Routes(container=found.container, sandbox=found.sandbox))
 
-    def apply_elements(self, add: Iterable[Element], remove: Iterable[Element]) -> None:
-        """Change the firewall's sets in one transaction."""
+    def apply_elements(self, add: Iterable[Element | Redirect], remove: Iterable[Element | Redirect]) -> None:
+        """Change the firewall's sets and maps in one transaction."""
         self._ruleset.apply(list(add), list(remove))
 
     def apply_remotes(
@@ -182,6 +190,10 @@ class Kernel:
     ) -> None:
         for message in self.apply_remotes(add, remove, change).values():
             raise KernelError(message)
+
+    def _redirect(self, add: list[Redirect], remove: list[Redirect]) -> None:
+        self._ruleset.apply(add, remove)
+        forget_flows(add + remove)
 
     def ensure_table(self) -> bool:
         """Our firewall table is there, whole, with this version's text; its elements stay. Whether it was not."""

@@ -11,7 +11,10 @@ from typing import Any
 
 from workers.kernel import table
 from workers.kernel.errors import KernelError
-from workers.planning.objects import Element
+from workers.planning.objects import Element, Redirect
+
+Entry = Element | Redirect
+"""What is in a set or a map of ours."""
 
 _OUTPUT_JSON = 1 << 4
 
@@ -42,26 +45,32 @@ class Refused(KernelError):
 def canonical(name: str, value: object) -> str:
     """An element as listed by nft in JSON, written the one way that `table.VALUES` accepts."""
     if isinstance(value, dict) and "concat" in value:
-        return " . ".join(_atom(part) for part in value["concat"])
+        return " . ".join(_atom(name, part) for part in value["concat"])
     if isinstance(value, dict) and "prefix" in value:
         return f"{value['prefix']['addr']}/{value['prefix']['len']}"
     if name.startswith("masquerade"):
         # A subnet of one address is listed without its length.
         return f"{value}/{128 if name == 'masquerade6' else 32}"
-    return _atom(value)
+    return _atom(name, value)
 
 
-def _atom(value: object) -> str:
+def _atom(name: str, value: object) -> str:
     text = str(value)
-    # Of what our sets hold, addresses have dots and digits only and interfaces are quoted.
-    return text if table.is_ipv4(text) else f'"{text}"'
+    # Of what sets with interfaces hold, addresses have dots and digits only.
+    return f'"{text}"' if table.has_interfaces(name) and not table.is_ipv4(text) else text
 
 
-def _statement(verb: str, element: Element) -> str:
-    pattern = table.VALUES.get(element.set)
-    if pattern is None or not pattern.fullmatch(element.value):
-        raise KernelError(f"The firewall has no set '{element.set}' for the element {element.value!r}.")
-    return f"{verb} element {table.FAMILY_AND_NAME} {element.set} {{ {element.value} }}\n"
+def _statement(verb: str, entry: Entry) -> str:
+    if isinstance(entry, Redirect):
+        name, text, whole = entry.map, entry.match, f"{entry.match} : {entry.target}"
+    else:
+        name, text, whole = entry.set, entry.value, entry.value
+    pattern = table.VALUES.get(name)
+    if pattern is None or not pattern.fullmatch(whole):
+        raise KernelError(f"The firewall has no set '{name}' for the element {whole!r}.")
+    # An element of a map is deleted by what it matches, wherever it leads.
+    shown = text if verb == "delete" else whole
+    return f"{verb} element {table.FAMILY_AND_NAME} {name} {{ {shown} }}\n"
 
 
 class Ruleset:
@@ -102,9 +111,9 @@ class Ruleset:
         found: list[dict[str, Any]] = listing["nftables"]
         return found
 
-    def elements(self) -> list[Element]:
-        """All elements of our sets; none where the table is missing."""
-        return _read_elements(self._list() or [])
+    def entries(self) -> list[Entry]:
+        """All elements of our sets and maps; none where the table is missing."""
+        return _read_entries(self._list() or [])
 
     def ensure(self) -> bool:
         """Our table is there with this version's text, and nobody changed it since it was made; another one is
@@ -114,13 +123,13 @@ class Ruleset:
             entry["chain"]["name"] for entry in found if "chain" in entry
         }:
             return False
-        kept = "".join(_statement("add", element) for element in _read_elements(found))
+        kept = "".join(_statement("add", entry) for entry in _read_entries(found))
         self._run(table.DELETE + table.TEXT + kept)
         # Only nft itself says how it lists what it was given; that is kept where the table is.
         self._run(f"add chain {table.FAMILY_AND_NAME} {_seal(self._list() or [])}\n")
         return True
 
-    def apply(self, add: Sequence[Element], remove: Sequence[Element]) -> None:
+    def apply(self, add: Sequence[Entry], remove: Sequence[Entry]) -> None:
         """Change elements in one transaction; what is there already or gone already is no error."""
         added = "".join(_statement("add", element) for element in add)
         # Added before it is deleted: deleting what is missing would refuse the whole transaction.
@@ -132,7 +141,7 @@ class Ruleset:
                 raise
             # libnftables, not the kernel, refuses a subnet that overlaps one going in the same transaction.
             # Then what goes and what comes are two transactions.
-            present = {element.key for element in self.elements()}
+            present = {element.key for element in self.entries()}
             leaving = "".join(_statement("delete", element) for element in remove if element.key in present)
             self._run(leaving)
             self._run(added)
@@ -166,14 +175,17 @@ def _without_variables(value: Any) -> Any:
     return [_without_variables(each) for each in value] if isinstance(value, list) else value
 
 
-def _read_elements(listing: Iterable[dict[str, Any]]) -> list[Element]:
-    found = []
+def _read_entries(listing: Iterable[dict[str, Any]]) -> list[Entry]:
+    found: list[Entry] = []
     for entry in listing:
-        content = entry.get("set", {})
+        content = entry.get("set") or entry.get("map") or {}
         name = content.get("name", "")
-        if name not in table.SETS:
-            continue
-        for value in content.get("elem", []):
+        for value in content.get("elem", []) if name in table.VALUES else ():
+            if name in table.MAPS:
+                match, target = (canonical(name, part) for part in value)
+                if table.VALUES[name].fullmatch(f"{match} : {target}"):
+                    found.append(Redirect(map=name, match=match, target=target))
+                continue
             text = canonical(name, value)
             if table.VALUES[name].fullmatch(text):
                 found.append(Element(set=name, value=text))

@@ -37,6 +37,9 @@ RANK = (
     "macvlan",
     "routes",
     "name",
+    # Held before anything is sent there: a port that another program has stays its own.
+    "listener",
+    "redirect",
     "process",
 )
 IN_SANDBOX = (Files, Port, Macvlan, Routes)
@@ -56,7 +59,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     @property
     def places(self) -> set[str]:
         """Where it changes something: devices, sandboxes, the firewall."""
-        if self.key[0] == "element":
+        if self.key[0] in ("element", "redirect"):
             return {FIREWALL}
         items = [item for item in (self.before, self.after) if item is not None]
         fields = ("device", "bridge", "tunnel", "sandbox", "name")

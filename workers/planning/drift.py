@@ -13,13 +13,14 @@ from workers.planning.objects import (
     Objects,
     Port,
     Process,
+    Redirect,
     Remote,
     Routes,
     Sandbox,
     Tunnel,
 )
 
-UNSEEN = ("name", "process")
+UNSEEN = ("name", "listener", "process")
 """Kinds that are not looked for in the kernel; ends of processes are told as such."""
 
 
@@ -66,6 +67,8 @@ def describe(item: KernelObject, desired: Desired) -> str:
             return f"The routes of container {_container(item.container, desired)}"
         case Element():
             return f"The firewall's entry {item.value} in {item.set}"
+        case Redirect():
+            return f"The firewall's entry {item.match} in {item.map}"
         case Process():
             return f"The process of container {_container(item.container, desired)}"
         case _:

@@ -7,6 +7,7 @@ Each object has a `key` (kind, id) that is stable while its content changes. Des
 from typing import ClassVar
 
 from workers.contract.names import Holder, View
+from workers.contract.publishing import ALL4, ALL6, Binding
 from workers.contract.state import Struct
 
 Key = tuple[str, str]
@@ -25,6 +26,41 @@ class Element(Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> Key:
         return (self.kind, f"{self.set} {self.value}")
+
+
+class Redirect(Struct, frozen=True, kw_only=True):
+    """One element of a map in our nftables table: what comes for a port of the host goes to a container."""
+
+    kind: ClassVar[str] = "redirect"
+    map: str
+    match: str
+    """nft syntax: `tcp . 8080`, or with an address of the host before it."""
+    target: str
+    """`10.1.0.2 . 80`."""
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, f"{self.map} {self.match}")
+
+    @property
+    def listener(self) -> Key:
+        """Key of what holds the port."""
+        *address, protocol, port = self.match.split(" . ")
+        every = ALL6 if self.map.endswith("6") else ALL4
+        return (Listener.kind, f"{protocol} {address[0] if address else every} {port}")
+
+
+class Listener(Struct, frozen=True, kw_only=True):
+    """A port of the host, held by the port service, which also takes on what no redirect can."""
+
+    kind: ClassVar[str] = "listener"
+    container: str
+    binding: Binding
+
+    @property
+    def key(self) -> Key:
+        # By what can be held once: a port that goes from one container to another is never free between.
+        return (self.kind, f"{self.binding.protocol} {self.binding.address} {self.binding.host_port}")
 
 
 class Bridge(Struct, frozen=True, kw_only=True):
@@ -199,5 +235,19 @@ class Name(Struct, frozen=True, kw_only=True):
         return (self.kind, f"view {self.entry.container}")
 
 
-KernelObject = Element | Bridge | Tunnel | Remote | Sandbox | Files | Port | Macvlan | Routes | Process | Name
+KernelObject = (
+    Element
+    | Redirect
+    | Listener
+    | Bridge
+    | Tunnel
+    | Remote
+    | Sandbox
+    | Files
+    | Port
+    | Macvlan
+    | Routes
+    | Process
+    | Name
+)
 Objects = dict[Key, KernelObject]

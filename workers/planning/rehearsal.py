@@ -10,10 +10,12 @@ from workers.planning.objects import (
     Element,
     Files,
     KernelObject,
+    Listener,
     Macvlan,
     Objects,
     Port,
     Process,
+    Redirect,
     Remote,
     Routes,
     Sandbox,
@@ -28,12 +30,13 @@ def plan_change(rows: Sequence[Row], changed: Sequence[Row], surroundings: Surro
 
 
 def plan_repair(rows: Sequence[Row], found: Objects, surroundings: Surroundings) -> list[Operation]:
-    """What would make a host that was found so as `rows` say. Names are not looked for: they are told anew each time.
+    """What would make a host that was found so as `rows` say. Names and held ports are not looked for: they are told
+    anew each time.
 
     Of a running process nothing but its incarnation can be found.
     """
     wanted = render_all(rows, surroundings)
-    keys = {key for key in {*wanted, *found} if key[0] != "name"}
+    keys = {key for key in {*wanted, *found} if key[0] not in ("name", "listener")}
     same = {
         key
         for key in keys
@@ -66,6 +69,10 @@ def _name(item: KernelObject) -> str:
     match item:
         case Element():
             return f"{item.set} {item.value}"
+        case Redirect():
+            return f"{item.match.replace(' . ', ' ')} to {item.target.replace(' . ', ' ')}"
+        case Listener():
+            return f"{item.binding.protocol} {item.binding.address} {item.binding.host_port}"
         case Bridge():
             return " with ".join([item.device, *filter(None, [", ".join(item.addresses)])])
         case Tunnel():

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 
 from workers.contract.names import Attachment, Holder, View
+from workers.contract.publishing import bind
 from workers.contract.routing import gateway_of
 from workers.contract.state import Container, Endpoint, Network, Peer, Segment, Struct, Subnet
 from workers.planning import etc
@@ -24,6 +25,7 @@ from workers.planning.objects import (
     Sandbox,
     Tunnel,
 )
+from workers.planning.published import published
 
 MTU = 1500
 
@@ -174,6 +176,8 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
         )
         if served:
             yield Name(entry=_view(desired, container, served))
+        for binding in bind(container.ports, endpoints, desired.networks):
+            yield from published(container, binding)
     if container.command:
         yield Process(
             container=container.id,

@@ -1,4 +1,4 @@
-"""The processes of a host: name service, supervisor of containers, and the worker."""
+"""The processes of a host: name service, port service, supervisor of containers, and the worker."""
 
 import signal
 import sys
@@ -14,12 +14,18 @@ STREAMS = "NETADMIN_STREAMS"
 
 def services(folder: Path, host: str, redis_url: str) -> list[Child]:
     """What runs on, whatever happens to the worker."""
-    names, supervisor = folder / "dns.sock", folder / "supervisor.sock"
+    names, doors, supervisor = folder / "dns.sock", folder / "ports.sock", folder / "supervisor.sock"
     return [
         Child(
             "names",
             module("workers.dns", "--socket", str(names), "--memory", str(folder / "names.sqlite3")),
             partial(listens, names),
+            farewell=signal.SIGTERM,
+        ),
+        Child(
+            "ports",
+            module("workers.publishing", "--socket", str(doors), "--memory", str(folder / "ports.sqlite3")),
+            partial(listens, doors),
             farewell=signal.SIGTERM,
         ),
         Child(

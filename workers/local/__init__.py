@@ -1,0 +1,1 @@
+"""How the processes of one host speak with each other, and what each remembers."""
