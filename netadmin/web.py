@@ -17,6 +17,7 @@ import uvicorn
 
 from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
+from netadmin.garbage import spare_the_loaded
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class WebServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        spare_the_loaded()
         self._following = asyncio.create_task(self._follow_hosts())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

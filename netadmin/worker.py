@@ -13,6 +13,7 @@ from celery.beat import Scheduler, Service
 from celery.signals import worker_ready
 
 from netadmin.celery import app
+from netadmin.garbage import spare_the_loaded
 
 
 def _beat() -> None:
@@ -23,12 +24,13 @@ def _beat() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _start_beat(**_: Any) -> None:
+def _begin(**_: Any) -> None:
+    spare_the_loaded()
     threading.Thread(target=_beat, name="beat", daemon=True).start()
 
 
 def main() -> None:
-    worker_ready.connect(_start_beat)
+    worker_ready.connect(_begin)
     app.worker_main(
         [
             "worker",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db import connection
 
 from apps.containers import services as containers
 from apps.containers.models import Container
@@ -16,6 +16,21 @@ from apps.networks.services.networks import forget_network
 from workers.contract.reports import Outcome
 
 Row = Endpoint | Container | Network | Membership
+_KINDS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
+    ("endpoint", "pk", Endpoint, ("network",)),
+    ("container", "pk", Container, ()),
+    ("network", "pk", Network, ()),
+    ("network", "network_id", Membership, ("network",)),
+)
+"""(kind, field with the id of which a host speaks, model, related rows that are needed), in the order in which rows are
+forgotten: what is on something goes before it."""
+# Written by hand: the ORM takes longer to spell this union than a database to answer it, and each change asks.
+_UNSETTLED = """
+    SELECT revision, error FROM networks_endpoint WHERE host_id = %s AND NOT applied UNION ALL
+    SELECT revision, error FROM networks_network WHERE host_id = %s AND NOT applied UNION ALL
+    SELECT revision, error FROM networks_membership WHERE host_id = %s AND NOT applied UNION ALL
+    SELECT revision, error FROM containers_container WHERE host_id = %s AND NOT applied
+"""
 
 
 def record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> list[Row]:
@@ -24,12 +39,13 @@ def record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> li
     by_kind: dict[str, dict[str, Outcome]] = defaultdict(dict)
     for outcome in outcomes:
         by_kind[outcome.kind][outcome.id] = outcome
-    for (kind, field), rows in _rows_of(host).items():
+    for kind, field, model, related in _KINDS:
         told = by_kind.get(kind)
         if not told:
             continue
+        rows = model.objects.filter(host=host, **{f"{field}__in": list(told)}).order_by()
         unsettled: dict[Any, Outcome] = {}
-        for row in rows.filter(**{f"{field}__in": list(told)}):
+        for row in rows.select_related(*related) if related else rows:
             # A network is of one host, or of several, which have it as members; nobody is asked twice.
             outcome = told.pop(getattr(row, field))
             if row.revision == outcome.revision and not (row.applied and outcome.state == "applied"):
@@ -39,15 +55,11 @@ def record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> li
     return changed
 
 
-def _rows_of(host: Host) -> dict[tuple[str, str], "QuerySet[Any]"]:
-    """By (kind, field with the id of which a host speaks), in the order in which rows are forgotten: what is on
-    something goes before it."""
-    return {
-        ("endpoint", "pk"): Endpoint.objects.filter(host=host).select_related("network"),
-        ("container", "pk"): Container.objects.filter(host=host),
-        ("network", "pk"): Network.objects.filter(host=host),
-        ("network", "network_id"): Membership.objects.filter(host=host).select_related("network"),
-    }
+def find_unsettled(host: Host) -> dict[int, str]:
+    """By revision: why the host could not make a row true, or "" where it has not said yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSETTLED, [Host._meta.pk.get_db_prep_value(host.pk, connection)] * 4)
+        return dict(cursor.fetchall())
 
 
 def _record(told: dict[Any, Outcome], at: datetime) -> None:

@@ -14,7 +14,7 @@ from apps.delivery.answers import give_answer
 from apps.delivery.mending import take_look
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operation
-from apps.delivery.outcomes import Row, record_outcomes
+from apps.delivery.outcomes import Row, find_unsettled, record_outcomes
 from apps.delivery.sender import send_changes, send_peers, spread, spread_soon
 from apps.delivery.silence import welcome
 from apps.delivery.snapshots import tell_touched
@@ -164,15 +164,11 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
     pending = list(
         Operation.objects.filter(
             host=host, outcome=Operation.Outcome.PENDING, revision__lte=host.acked_revision
-        )
+        ).order_by()
     )
     if not pending:
         return []
-    unsettled = [
-        model.objects.filter(host=host, applied=False).order_by().values_list("revision", "error")
-        for model in (Endpoint, Network, Membership, Container)
-    ]
-    errors = dict(unsettled[0].union(*unsettled[1:], all=True))
+    errors = find_unsettled(host)
     finished = []
     for operation in pending:
         error = errors.get(operation.revision)
@@ -182,7 +178,8 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
         operation.message, operation.finished = error or "", at
         finished.append(operation)
     done = [operation.pk for operation in finished if operation.outcome == Operation.Outcome.DONE]
-    Operation.objects.filter(pk__in=done).update(outcome=Operation.Outcome.DONE, finished=at)
+    if done:
+        Operation.objects.filter(pk__in=done).update(outcome=Operation.Outcome.DONE, finished=at)
     for operation in finished:
         if operation.outcome == Operation.Outcome.FAILED:
             operation.save(update_fields=["outcome", "message", "finished"])

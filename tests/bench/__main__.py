@@ -3,24 +3,28 @@
 Runs the whole product in a private host. Writes build/bench.json and prints it as a table. Milliseconds are from
 the REST request until it is answered, which is when the host has applied the change.
 
-`python -m tests.bench PART...` runs some of it: host (the above), names (DNS), across (two hosts), overlay (tunnels),
-scale (many), dashboard (the browser).
+`python -m tests.bench PART...` runs some of it: host (the above), docker (beside a real Docker engine, which is fetched
+from Debian the first time), records (the database), names (DNS), across (two hosts), overlay (tunnels), scale (many),
+dashboard (the browser).
 """
 
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-from tests.bench import across, dashboard, names, overlay, scale
+from tests.bench import across, dashboard, engine, names, overlay, records, scale
 from tests.bench.figures import Figure, keep
 from tests.bench.plain import ASKER, Plain, ip, start_echo
 from tests.bench.probe import Pinger
 from tests.bench.product import Product, Rest
 from tests.dns.load import measure
+from tests.dockerd import EngineMissing
 from tests.isolation import enter_private_host
 
 SIZES = (1, 100, 500)
@@ -168,9 +172,27 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    enter_private_host()
-    keep([figure for name in sys.argv[1:] or PARTS for figure in PARTS[name]()])
+    with ExitStack() as stack:
+        parts = choose_parts(stack, sys.argv[1:] or list(PARTS))
+        enter_private_host()
+        keep([figure for part in parts for figure in part()])
     return 0
+
+
+def choose_parts(stack: ExitStack, names: Sequence[str]) -> list[Callable[[], list[Figure]]]:
+    """The parts of those names; without a Docker engine the one that needs it is left out, and it is said why."""
+    parts: list[Callable[[], list[Figure]]] = []
+    for name in names:
+        part = PARTS[name]
+        if part is engine.measure:
+            try:
+                # Here, for the private host has no control groups.
+                part = partial(part, stack.enter_context(engine.begin()))
+            except EngineMissing as error:
+                print(f"Not beside Docker: {error}", file=sys.stderr)
+                continue
+        parts.append(part)
+    return parts
 
 
 def measure_one_host() -> list[Figure]:
@@ -187,11 +209,13 @@ def measure_one_host() -> list[Figure]:
     return bench.figures
 
 
-PARTS = {
+PARTS: dict[str, Callable[..., list[Figure]]] = {
     "host": measure_one_host,
+    "docker": engine.measure,
     "names": names.measure,
     "across": across.measure,
     "overlay": overlay.measure,
+    "records": records.measure,
     "scale": scale.measure,
     "dashboard": dashboard.measure,
 }

@@ -21,9 +21,9 @@ IDLE = 2.0
 class Rest(http.client.HTTPConnection):
     """One kept connection of the local administrator."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prefix: str = "/api/v1/") -> None:
         super().__init__("localhost", timeout=60)
-        self._path = path
+        self._path, self._prefix = path, prefix
         self._used = 0.0
 
     def connect(self) -> None:
@@ -36,7 +36,7 @@ class Rest(http.client.HTTPConnection):
         if time.monotonic() - self._used > IDLE:
             self.close()
         headers = {"Content-Type": "application/json", "Host": "localhost"}
-        self.request(method, f"/api/v1/{path}", json.dumps(body or {}), headers)
+        self.request(method, f"{self._prefix}{path}", json.dumps(body or {}), headers)
         response = self.getresponse()
         text = response.read()
         self._used = time.monotonic()
