@@ -101,7 +101,8 @@ class Inside:
         """The next line of the document, ended with CTRL-c once something has been answered."""
         self.document.expect(INSIDE + line)
         self.terminal.write(line + "\n")
-        seen = self.terminal.read_until(r"seq=0|bad address")
+        # What is typed before the prompt is back would be echoed twice.
+        seen = self.terminal.read_until(rf"seq=0|bad address(.|\n)*{PROMPT}")
         if "bad address" not in seen:
             self.terminal.write("\x03")
             seen += self.terminal.read_until(PROMPT)
