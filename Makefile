@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml .ci/dashboard $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print)
 
-.PHONY: install install-dev run demo test bench diff-docker lint format screenshots clean-host locks
+.PHONY: install install-dev run demo test faults bench diff-docker lint format screenshots clean-host locks
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -34,6 +34,10 @@ screenshots: install-dev
 # The same random commands to Docker's own engine, which is unpacked beside and not installed.
 diff-docker: install-dev
 	@exec $(BIN)/python -m tests.differential $(SEED)
+
+# Each part is killed in each step, at several times: half an hour.
+faults: install-dev
+	@FAULTS=full exec $(BIN)/python -m pytest -q -s tests/faults
 
 bench: install-dev
 	@exec $(BIN)/python -m tests.bench

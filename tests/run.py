@@ -20,6 +20,7 @@ SUITES = (
     "fullstack",
     "dns",
     "e2e",
+    "faults",
     "server",
     "workers",
     "runtimes",

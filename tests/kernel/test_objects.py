@@ -145,6 +145,24 @@ def test_many_ports_go_at_once(scene: Scene) -> None:
     assert left == [ports[0]]
 
 
+def test_a_bridge_without_a_free_port_refuses_before_anything_is_half_made(scene: Scene) -> None:
+    """The kernel has 1023 for each bridge."""
+    net = scene.network(1)
+    scene.create(made.sandbox("web"))
+    pairs = "".join(f"link add full{n} type veth peer name full{n + 512}\n" for n in range(512))
+    enslaved = "".join(f"link set full{n} master {net.device}\n" for n in range(1023))
+    lines = pairs + enslaved
+    subprocess.run(["ip", "-batch", "-"], input=lines, text=True, check=True)
+    with pytest.raises(KernelError, match=f"The bridge {net.device} has no free port"):
+        scene.kernel.create(made.port("web", net, 2))
+    assert scene.kernel.observe() == scene.wanted
+    subprocess.run(["ip", "link", "delete", "full0"], check=True)
+    scene.create(made.port("web", net, 2))
+    assert scene.kernel.observe() == scene.wanted
+    gone = "".join(f"link delete full{n}\n" for n in range(1, 512))
+    subprocess.run(["ip", "-batch", "-"], input=gone, text=True, check=True)
+
+
 def test_a_port_that_lost_its_bridge_is_reported_so(scene: Scene) -> None:
     net = scene.network(1)
     port = scene.attach("web", net, 2)
