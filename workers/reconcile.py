@@ -90,6 +90,7 @@ class Reconciler:
         known, owners = self._found, {*self.desired.owners(), *self._keys, *self._unsettled}
         for owner in owners:
             self._render(owner, surroundings)
+        rendered, ending = set(owners), set(self._ending)
         self._found = self._actuator.observe(self._wanted)
         drift = self._actuator.mended if known else []
         if FIREWALL in self._actuator.touched:
@@ -109,7 +110,13 @@ class Reconciler:
             if not failure:
                 self._found[key] = self._wanted[key]
         owners |= {("container", id) for kind, id in self._found if kind == "process"}
-        self._settle(owners, everything=True)
+        refused = self._end_processes(owners, surroundings)
+        # All else is rendered already: what is wanted of it has nothing to do with what was found.
+        ending |= set(self._ending)
+        for owner in owners:
+            if owner not in rendered or self._container_of(owner) in ending:
+                self._render(owner, surroundings)
+        self._make_true(owners, {*self._wanted, *self._found, *self._failures}, refused)
         self.last_look_ms = (monotonic() - began) * 1000
         return drift
 
@@ -191,19 +198,26 @@ class Reconciler:
 
     # How it is done
 
-    def _settle(self, owners: set[Owner], *, everything: bool = False) -> None:
+    def _settle(self, owners: set[Owner]) -> None:
         surroundings = self._surroundings()
-        refused: dict[Key, str] = {}
-        for container in {container for owner in owners if (container := self._container_of(owner))}:
-            if failure := self._end_process(container, surroundings):
-                refused["process", container] = failure
+        refused = self._end_processes(owners, surroundings)
         keys: set[Key] = set()
         for owner in owners:
             keys |= self._keys.get(owner, set()) | self._leaving.get(owner, set())
             self._render(owner, surroundings)
             keys |= self._keys.get(owner, set())
-        if everything:
-            keys |= {*self._wanted, *self._found, *self._failures}
+        self._make_true(owners, keys, refused)
+
+    def _end_processes(self, owners: set[Owner], surroundings: Surroundings) -> dict[Key, str]:
+        """Those of containers among `owners` that are not as wanted; which could not be asked to, and why."""
+        refused: dict[Key, str] = {}
+        for container in {container for owner in owners if (container := self._container_of(owner))}:
+            if failure := self._end_process(container, surroundings):
+                refused["process", container] = failure
+        return refused
+
+    def _make_true(self, owners: set[Owner], keys: set[Key], refused: dict[Key, str]) -> None:
+        """Bring the objects of `keys`, which are those of `owners`, from what was found to what is wanted."""
         operations = diff(self._wanted, self._found, keys)
         results = self._actuator.apply([op for op in operations if not self._is_end_of_process(op.key)])
         self._note(keys, results | refused)

@@ -51,6 +51,10 @@ class Product:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self.begin()
+        self._await_up()
+
+    def begin(self) -> None:
         variables = {
             **os.environ,
             "NETADMIN_STATE_DIR": str(self._folder),
@@ -60,6 +64,9 @@ class Product:
         with (self._folder / "launcher.log").open("wb") as log:
             command = [sys.executable, "-m", "netadmin.launcher"]
             self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+
+    def _await_up(self) -> None:
+        assert self._process is not None
         end = time.monotonic() + PATIENCE
         while not self._is_up():
             if self._process.poll() is not None or time.monotonic() > end:
@@ -77,6 +84,11 @@ class Product:
         return Rest(self._folder / "web.sock")
 
     def stop(self) -> None:
+        self.end()
+        shutil.rmtree(self._folder)
+
+    def end(self) -> None:
+        """All that is recorded stays, for another `start`."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -84,4 +96,3 @@ class Product:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        shutil.rmtree(self._folder)

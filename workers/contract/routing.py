@@ -4,6 +4,7 @@ The one rule for server (shows it) and host (builds it): gateway priority, then 
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from workers.contract.state import Endpoint, Network
@@ -22,10 +23,12 @@ def gateway_of(endpoint: Endpoint, network: Network, family: int) -> str | None:
         return None
     for subnet in network.subnets:
         # An overlay may have several subnets of a family.
-        if (
-            subnet.gateway
-            and (":" in subnet.cidr) == (family == 6)
-            and ip_address(address) in ip_network(subnet.cidr)
-        ):
+        if subnet.gateway and (":" in subnet.cidr) == (family == 6) and is_within(address, subnet.cidr):
             return subnet.gateway
     return None
+
+
+@lru_cache(maxsize=4096)
+def is_within(address: str, cidr: str) -> bool:
+    """Asked again at each full look, of each endpoint of a host."""
+    return ip_address(address) in ip_network(cidr)

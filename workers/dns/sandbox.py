@@ -47,6 +47,14 @@ def identify(sandbox: str) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
+def last_change() -> int:
+    """When a namespace last came or went, in nanoseconds of the file system's clock; 0: there never was one."""
+    try:
+        return os.stat(NAMESPACES).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def open_doors(sandbox: str) -> Doors:
     """Listen on 127.0.0.11:53 inside the sandbox; raise SandboxError."""
     try:

@@ -10,11 +10,13 @@ from functools import partial
 from workers.contract.names import Entry, Holder, View
 from workers.dns.lookup import Record, Zones
 from workers.dns.memory import Key, Memory, key_of
-from workers.dns.sandbox import SandboxError, identify, open_doors
+from workers.dns.sandbox import SandboxError, identify, last_change, open_doors
 from workers.dns.server import Listener, Resolver
 
 TEND_EVERY = 2.0
 """Seconds between looks at namespaces that were missing, went away or were made anew."""
+WHOLE_EVERY = 15
+"""Looks of which one is at every namespace, whatever their folder says."""
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +57,18 @@ class Service:
             return failures
 
     async def tend(self) -> None:
-        """Follow the namespaces: close what has lost its name, open what has come."""
+        """Follow the namespaces: close what has lost its name, open what has come.
+
+        One that comes or goes changes their folder. Now and then each is looked at all the same: a name may be given to
+        another namespace in place, and what changed within a tick of the clock bears the same time.
+        """
+        rounds, seen = 0, None
         while True:
             await asyncio.sleep(TEND_EVERY)
+            rounds, before, seen = rounds + 1, seen, last_change()
             async with self._turn:
-                await self._open_all(self.zones.scopes)
+                whole = seen != before or rounds % WHOLE_EVERY == 0
+                await self._open_all(self.zones.scopes if whole else self.failed)
 
     async def close(self) -> None:
         async with self._turn:

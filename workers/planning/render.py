@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from workers.contract.names import Attachment, Holder, View
 from workers.contract.publishing import bind
-from workers.contract.routing import gateway_of
+from workers.contract.routing import gateway_of, is_within
 from workers.contract.state import Container, Endpoint, Network, Peer, Segment, Struct, Subnet
 from workers.planning import etc
 from workers.planning.desired import Desired, Owner
@@ -155,7 +155,7 @@ def _segment_of(network: Network, ipv4: str | None, ipv6: str | None) -> Segment
     for segment in network.segments:
         for subnet in segment.subnets:
             address = ipv6 if ":" in subnet.cidr else ipv4
-            if address and ipaddress.ip_address(address) in ipaddress.ip_network(subnet.cidr):
+            if address and is_within(address, subnet.cidr):
                 return segment
     return None
 
