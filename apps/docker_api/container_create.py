@@ -31,6 +31,11 @@ _MISSING = {
     "CapAdd": "further capabilities",
     "Privileged": "privileged containers",
     "AutoRemove": "removing a container at its end (--rm)",
+    "Dns": "name servers of a container's own",
+    "DnsOptions": "resolver options of a container's own",
+    "DnsSearch": "search domains of a container's own",
+    "ExtraHosts": "further lines in a container's /etc/hosts",
+    "Sysctls": "sysctls of a container's own",
 }
 """Of HostConfig: what would change what a container does, and is not here."""
 
@@ -133,15 +138,4 @@ def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
         "terminal": bool(body.get("Tty")),
         "open_stdin": bool(body.get("OpenStdin")),
         "image_name": read_text(body, "Image"),
-        "dns": read_texts(settings, "Dns"),
-        "dns_search": read_texts(settings, "DnsSearch"),
-        "dns_options": read_texts(settings, "DnsOptions"),
-        "extra_hosts": [_plain_host(line) for line in read_texts(settings, "ExtraHosts")],
-        "sysctls": read_map(settings, "Sysctls"),
     }
-
-
-def _plain_host(line: str) -> str:
-    """name:address; newer clients write name=address."""
-    name, equals, address = line.partition("=")
-    return f"{name}:{address}" if equals and ":" not in name else line
