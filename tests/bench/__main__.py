@@ -5,7 +5,7 @@ the REST request until it is answered, which is when the host has applied the ch
 
 `python -m tests.bench PART...` runs some of it: host (the above), docker (beside a real Docker engine, which is fetched
 from Debian the first time), records (the database), names (DNS), crowd (a thousand endpoints), across (two hosts),
-overlay (tunnels), scale (many hosts), dashboard (the browser).
+overlay (tunnels), traffic (through the firewall), scale (many hosts), dashboard (the browser).
 """
 
 import os
@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from tests.bench import across, crowd, dashboard, engine, names, overlay, records, scale
+from tests.bench import across, crowd, dashboard, engine, names, overlay, records, scale, traffic
 from tests.bench.figures import Figure, keep
 from tests.bench.plain import ASKER, Plain, ip, start_echo
 from tests.bench.probe import Pinger
@@ -216,6 +216,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
     "crowd": crowd.measure,
     "across": across.measure,
     "overlay": overlay.measure,
+    "traffic": traffic.measure,
     "records": records.measure,
     "scale": scale.measure,
     "dashboard": dashboard.measure,
