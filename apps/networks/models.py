@@ -133,6 +133,8 @@ class Endpoint(models.Model):
         indexes = [
             models.Index(fields=["host", "revision"]),
             models.Index(fields=["host"], condition=models.Q(applied=False), name="endpoint_unsettled"),
+            # A page of a long list is read in this order, and no more of it.
+            models.Index(fields=["order", "id"], name="endpoint_in_order"),
         ]
 
     def __str__(self) -> str:
