@@ -22,6 +22,7 @@ for _command in (
     container.rm,
     container.rename,
     listing.ps,
+    listing.port,
     listing.inspect,
     process.execute,
     process.logs,

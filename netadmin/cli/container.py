@@ -21,6 +21,7 @@ from netadmin.cli.wishes import gather_networks
 
 # Flags stop at the first argument: what follows belongs to the command.
 COMMAND_SETTINGS = {"allow_interspersed_args": False}
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def read_environment(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -37,7 +38,7 @@ def read_environment(_: click.Context, parameter: click.Parameter, values: tuple
 
 def container_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that `run` and `create` share."""
-    options = [
+    options: list[Decorator] = [
         click.argument("command", nargs=-1, type=click.UNPROCESSED),
         click.option("--name", help="Name; made up by the server when missing."),
         click.option(
@@ -62,6 +63,7 @@ def container_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="NAME",
             help="Name on the network.",
         ),
+        *_host_options(),
         click.option("-h", "--hostname", metavar="NAME", help="Host name inside."),
         click.option(
             "-e", "--env", multiple=True, metavar="K[=V]", callback=read_environment, help="Environment."
@@ -78,6 +80,20 @@ def container_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def _host_options() -> list[Decorator]:
+    """What the host does for the container."""
+    return [
+        click.option(
+            "-p",
+            "--publish",
+            "ports",
+            multiple=True,
+            metavar="[[IP:]HOST_PORT:]PORT[/udp]",
+            help="Offer a port of it, or a range, under the host's address.",
+        ),
+    ]
 
 
 def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
@@ -101,6 +117,7 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
         "host": session.host,
         "networks": networks,
         "hostname": given["hostname"],
+        "ports": list(given["ports"]) or None,
         "stop_timeout": given["stop_timeout"],
     }
     body.update({key: value for key, value in optional.items() if value is not None})

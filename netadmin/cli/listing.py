@@ -9,7 +9,7 @@ from netadmin.cli.output import describe_age, print_json, print_table, shorten
 from netadmin.cli.session import HostCommand, Session, for_each, split_filters, with_session
 
 COMMAND_WIDTH = 20
-HEADS = ("CONTAINER ID", "NAME", "HOST", "STATUS", "COMMAND", "NETWORKS")
+HEADS = ("CONTAINER ID", "NAME", "HOST", "STATUS", "COMMAND", "PORTS", "NETWORKS")
 
 
 @click.command(cls=HostCommand)
@@ -65,8 +65,43 @@ def _make_row(container: dict[str, Any], whole: bool) -> tuple[str, ...]:
         container["host"],
         describe_status(container),
         f'"{command}"' if command else "",
+        ", ".join(_bound(port) for port in container["ports"]),
         ", ".join(networks),
     )
+
+
+def _bound(port: dict[str, Any]) -> str:
+    """`0.0.0.0:8080->80/tcp`, or the port alone where nothing leads to it now."""
+    inside = f"{port['port']}/{port['protocol']}"
+    return ", ".join(f"{_address(each)}->{inside}" for each in port["bindings"]) or inside
+
+
+def _address(binding: dict[str, Any]) -> str:
+    address = binding["address"]
+    return f"[{address}]:{binding['port']}" if ":" in address else f"{address}:{binding['port']}"
+
+
+@click.command(cls=HostCommand)
+@click.argument("name", metavar="CONTAINER")
+@click.argument("asked", required=False, metavar="[PORT[/PROTOCOL]]")
+@with_session
+def port(session: Session, name: str, asked: str | None) -> None:
+    """List what of the host leads to a container's published ports."""
+    found = [
+        (f"{each['port']}/{each['protocol']}", _address(binding))
+        for each in session.client.get("containers", name)["ports"]
+        for binding in each["bindings"]
+    ]
+    if asked is None:
+        for inside, address in found:
+            click.echo(f"{inside} -> {address}")
+        return
+    wanted = asked if "/" in asked else f"{asked}/tcp"
+    addresses = [address for inside, address in found if inside == wanted]
+    if not addresses:
+        raise Failure(f"No public port '{wanted}' published for {name}")
+    for address in addresses:
+        click.echo(address)
 
 
 def describe_status(container: dict[str, Any]) -> str:

@@ -136,6 +136,7 @@ export function createContainer(body: Schemas["ContainerCreateRequest"]): Action
       flag("--name", body.name),
       first && ["--net", first.network, ...flag("--ip", first.ipv4_address), ...flags("--alias", first.aliases)],
       others.flatMap((each) => ["--net", each.network]),
+      ...flags("-p", body.ports),
       body.command ?? [],
     ),
     method: "POST",

@@ -29,6 +29,7 @@ def make_container(name: str = "container3", **changes: Any) -> dict[str, Any]:
         "started": ago(minutes=5),
         "finished": None,
         "host_network": False,
+        "ports": [],
         "endpoints": [endpoint],
         **changes,
     }

@@ -14,8 +14,8 @@ def test_ps_shows_running_containers_with_their_addresses(netadmin: Invoke, far_
     far_end.tell("GET", "containers/", page(make_container()))
     result = netadmin("ps")
     assert result.stdout.splitlines() == [
-        "CONTAINER ID   NAME         HOST    STATUS         COMMAND        NETWORKS",
-        '467a7863c3f0   container3   node1   Up 5 minutes   "sleep 1000"   isolated_nw=172.25.3.3',
+        "CONTAINER ID   NAME         HOST    STATUS         COMMAND        PORTS   NETWORKS",
+        '467a7863c3f0   container3   node1   Up 5 minutes   "sleep 1000"           isolated_nw=172.25.3.3',
     ]
     assert ("state", "running") in far_end.only.query
 
@@ -46,7 +46,7 @@ def test_ps_can_show_ids_only_or_everything(netadmin: Invoke, far_end: FarEnd) -
 
 def test_a_container_in_the_host_network_says_so(netadmin: Invoke, far_end: FarEnd) -> None:
     far_end.tell("GET", "containers/", page(make_container(host_network=True, endpoints=[])))
-    assert netadmin("ps").stdout.splitlines()[1].endswith('"sleep 1000"   host')
+    assert netadmin("ps").stdout.splitlines()[1].endswith('"sleep 1000"           host')
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,36 @@ def test_history_is_newest_first_as_the_server_gives_it(netadmin: Invoke, far_en
     lines = netadmin("history", "--limit", "1").stdout.splitlines()
     assert lines[1].split("   ")[:4] == ["2 hours ago", "admin", "network.create", "network isolated_nw"]
     assert far_end.only.query == [("limit", "1")]
+
+
+PORTS = [
+    {
+        "port": 80,
+        "protocol": "tcp",
+        "asked": "8080:80/tcp",
+        "bindings": [{"address": "0.0.0.0", "port": 8080}, {"address": "::", "port": 8080}],
+    },
+    {"port": 53, "protocol": "udp", "asked": "53/udp", "bindings": []},
+]
+
+
+def test_ps_shows_what_leads_to_published_ports(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("GET", "containers/", page(make_container(ports=PORTS)))
+    assert "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, 53/udp" in netadmin("ps").output
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ("port web", 0, "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n"),
+        ("port web 80", 0, "0.0.0.0:8080\n[::]:8080\n"),
+        ("port web 53/udp", 1, "No public port '53/udp' published for web"),
+    ],
+)
+def test_port_lists_what_leads_to_a_container(
+    netadmin: Invoke, far_end: FarEnd, words: str, status: int, said: str
+) -> None:
+    far_end.tell("GET", "containers/web/", make_container("web", ports=PORTS))
+    done = netadmin(*words.split())
+    assert done.exit_code == status
+    assert said in done.output

@@ -30,6 +30,12 @@ export function About({ container }: { container: Container }) {
   );
 }
 
+/** `0.0.0.0:8080 → 80/tcp`; as it was asked for where nothing leads to it now. */
+function showPort(port: Container["ports"][number]): string {
+  const ways = port.bindings.map(({ address, port: number }) => (address.includes(":") ? `[${address}]:${number}` : `${address}:${number}`));
+  return ways.length ? `${ways.join(", ")} → ${port.port}/${port.protocol}` : `${port.asked} (not now)`;
+}
+
 function Shown({ container }: { container: Container }) {
   return (
     <Facts
@@ -39,6 +45,7 @@ function Shown({ container }: { container: Container }) {
         ["Host name", container.hostname],
         ["Command", container.command.length ? <Mono key="command" text={container.command.join(" ")} what="command" /> : "none: a namespace alone"],
         ["Namespace", <Mono key="namespace" text={`ip netns exec ${container.name} ip address`} what="command" />],
+        ["Ports", container.ports.map(showPort).join(", ") || "none published"],
         ["Variables", Object.keys(container.env).join(", ") || "none"],
         ["Labels", Object.entries(container.labels).map(([key, value]) => `${key}=${value}`).join(", ") || "none"],
         ["History", <Anchor key="history" component={Link} to={`/history?subject=${container.id}`} size="sm">its changes</Anchor>],

@@ -18,6 +18,7 @@ export function ContainerForm({ done, network: given }: { done: (id: string) => 
   const [network, setNetwork] = useState<string | null>(given ?? null);
   const [address, setAddress] = useState("");
   const [aliases, setAliases] = useState<string[]>([]);
+  const [ports, setPorts] = useState<string[]>([]);
   const [line, setLine] = useState("");
   const [start, setStart] = useState(true);
   const where = host ?? hosts[0]?.name;
@@ -26,6 +27,7 @@ export function ContainerForm({ done, network: given }: { done: (id: string) => 
     name: name || null,
     host,
     networks: network ? [{ network, ipv4_address: address || null, aliases }] : null,
+    ports,
     command: splitWords(line),
     start,
   });
@@ -48,6 +50,7 @@ export function ContainerForm({ done, network: given }: { done: (id: string) => 
         <TextInput label="IPv4 address" description="Empty: the lowest free one" disabled={!network} value={address} onChange={(event) => setAddress(event.currentTarget.value)} />
         <TagsInput label="Aliases" description="Enter ends each" disabled={!network} value={aliases} onChange={setAliases} />
       </Group>
+      <TagsInput label="Published ports" description="8080:80, 127.0.0.1:5353:53/udp, or 80 for a free port; Enter ends each" value={ports} onChange={setPorts} />
       <TextInput label="Command" description="Empty: only its network namespace" ff="monospace" value={line} onChange={(event) => setLine(event.currentTarget.value)} />
       <Switch label="Start it" checked={start} onChange={(event) => setStart(event.currentTarget.checked)} />
     </ActForm>
