@@ -101,6 +101,8 @@ def running(state: Path, *options: str) -> Iterator[Dockerd]:
     """
     programs = unpack()
     state.mkdir(parents=True, exist_ok=True)
+    # Whoever enters a private host meanwhile finds them by this only.
+    groups = os.open("/sys/fs/cgroup", os.O_RDONLY | os.O_DIRECTORY)
     process = _start(programs, state, options)
     engine = Dockerd(state, process)
     try:
@@ -120,12 +122,13 @@ def running(state: Path, *options: str) -> Iterator[Dockerd]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        _remove_groups()
+        _remove_groups(Path(f"/proc/self/fd/{groups}"))
+        os.close(groups)
 
 
-def _remove_groups() -> None:
-    """dockerd leaves those that it made."""
-    for group in Path("/sys/fs/cgroup").glob(f"**/{GROUP}"):
+def _remove_groups(root: Path) -> None:
+    """dockerd leaves those that it made, below each controller's own root or the common one."""
+    for group in (*root.glob(GROUP), *root.glob(f"*/{GROUP}")):
         for folder in sorted(group.glob("**/"), reverse=True):
             folder.rmdir()
 
