@@ -136,10 +136,15 @@ def _check_words(words: Iterable[str]) -> None:
 
 
 def _check_address(text: str, field: str) -> None:
+    """An address, of a link-local one also its zone, in which the library takes any letters, line ends too."""
+    _, percent, zone = text.partition("%")
     try:
         ipaddress.ip_address(text)
+        fits = not percent or bool(RESOLVER_WORD.match(zone))
     except ValueError:
-        raise Invalid("bad_address", f"{text!r} is not an IP address.", field) from None
+        fits = False
+    if not fits:
+        raise Invalid("bad_address", f"{text!r} is not an IP address.", field)
 
 
 def refuse_removing(container: Container) -> None:

@@ -65,7 +65,9 @@ def check_advertise(host: Host, text: str | None) -> str | None:
     try:
         address = ip_address(text)
     except ValueError:
-        raise Invalid("bad_address", f"{text!r} is not an IP address.", "advertise") from None
+        address = None
+    if address is None or "%" in text:
+        raise Invalid("bad_address", f"{text!r} is not an IP address.", "advertise")
     if address.is_unspecified or address.is_multicast or address.is_loopback:
         raise Invalid("bad_address", f"Other hosts cannot reach this one at {address}.", "advertise")
     other = Host.objects.filter(advertise=str(address)).exclude(pk=host.pk).first()

@@ -161,12 +161,12 @@ def read_macvlan_options(options: Mapping[str, str]) -> MacvlanOptions:
 
 
 def parse_address(text: str, family: int, field: str) -> str:
-    """`text` as an address of the family, in canonical spelling."""
+    """`text` as an address of the family, in canonical spelling; none with a zone, which may hold any letters."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         raise Invalid("bad_address", f"{text!r} is not an IPv{family} address.", field) from None
-    if address.version != family:
+    if address.version != family or "%" in text:
         raise Invalid("bad_address", f"{text!r} is not an IPv{family} address.", field)
     return str(address)
 
