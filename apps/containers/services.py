@@ -117,7 +117,8 @@ def _check_details(details: Details, *, host_network: bool) -> None:
     for line in details.get("extra_hosts", ()):
         name, _, address = line.partition(":")
         _check_words([name])
-        _check_address(address, "extra_hosts")
+        if address != "host-gateway":
+            _check_address(address, "extra_hosts")
     for name, value in details.get("sysctls", {}).items():
         if host_network:
             raise Invalid(

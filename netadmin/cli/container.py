@@ -21,6 +21,8 @@ from netadmin.cli.wishes import gather_networks
 
 # Flags stop at the first argument: what follows belongs to the command.
 COMMAND_SETTINGS = {"allow_interspersed_args": False}
+LISTS = ("ports", "extra_hosts", "dns", "dns_search", "dns_options")
+"""Parameters of the API that are sent as they were given, if they were."""
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -93,6 +95,18 @@ def _host_options() -> list[Decorator]:
             metavar="[[IP:]HOST_PORT:]PORT[/udp]",
             help="Offer a port of it, or a range, under the host's address.",
         ),
+        click.option(
+            "--add-host",
+            "extra_hosts",
+            multiple=True,
+            metavar="NAME:IP",
+            help="Line of its /etc/hosts; the address may be host-gateway.",
+        ),
+        click.option("--dns", multiple=True, metavar="IP", help="Server for names that are not ours."),
+        click.option("--dns-search", multiple=True, metavar="DOMAIN", help="Search domain; '.' for none."),
+        click.option(
+            "--dns-option", "dns_options", multiple=True, metavar="OPTION", help="Option of resolv.conf."
+        ),
     ]
 
 
@@ -117,7 +131,7 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
         "host": session.host,
         "networks": networks,
         "hostname": given["hostname"],
-        "ports": list(given["ports"]) or None,
+        **{key: list(given[key]) or None for key in LISTS},
         "stop_timeout": given["stop_timeout"],
     }
     body.update({key: value for key, value in optional.items() if value is not None})

@@ -175,13 +175,25 @@ def holder(
     )
 
 
-def view(sandbox: str, *networks: str, links: tuple[Link, ...] = (), forward: bool = True) -> View:
+def view(
+    sandbox: str,
+    *networks: str,
+    links: tuple[Link, ...] = (),
+    forward: bool = True,
+    servers: tuple[str, ...] = (),
+) -> View:
     """What `sandbox` sees: the networks in order, its links on the first."""
     attachments = tuple(
         Attachment(network=network, network_name=f"net-{network}", links=() if number else links)
         for number, network in enumerate(networks)
     )
-    return View(container=container_id(sandbox), sandbox=sandbox, attachments=attachments, forward=forward)
+    return View(
+        container=container_id(sandbox),
+        sandbox=sandbox,
+        attachments=attachments,
+        forward=forward,
+        servers=servers,
+    )
 
 
 def container_id(name: str) -> str:

@@ -79,6 +79,15 @@ def test_no_server_at_all_is_servfail_at_once(asker: str, server: NameServer) ->
         assert time.monotonic() - before < 1
 
 
+def test_a_sandbox_with_servers_of_its_own_asks_those_and_not_the_hosts(
+    server: NameServer, sandbox: MakeSandbox, upstream: Upstream, second: Upstream
+) -> None:
+    name = sandbox("own")
+    server.client.update([view(name, "a", servers=("127.0.0.54",))], [])
+    assert dig(name, "www.example.test").values == ["203.0.113.10"]
+    assert (len(upstream.seen), len(second.seen)) == (0, 1)
+
+
 def test_a_sandbox_on_internal_networks_gets_servfail_and_nothing_leaves(
     server: NameServer, sandbox: MakeSandbox, upstream: Upstream
 ) -> None:

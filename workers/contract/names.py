@@ -33,6 +33,8 @@ class View(Struct, frozen=True, kw_only=True, tag_field="kind", tag="view"):
     """In the order in which networks are asked: gateway preference."""
     forward: bool = True
     """Unknown names go to the host's servers; False when every network is internal."""
+    servers: tuple[str, ...] = ()
+    """Addresses of servers that are asked in place of the host's."""
 
 
 Entry = Holder | View

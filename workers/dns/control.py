@@ -97,7 +97,7 @@ class Control:
 
     async def _explain_forward(self, scope: Scope, packet: bytes, query: wire.Query) -> Reply:
         resolver = self._service.resolver
-        allowed = scope.view.forward and resolver.forwarder.servers()
+        allowed = scope.view.forward and resolver.forwarder.servers(scope.view)
         reply = await resolver.forward(scope, packet, query, tcp=False)
         step = "forwarded" if allowed else "refused"
         return {"step": step, "network": None, "network_name": None, **_texts(reply)}

@@ -1,4 +1,4 @@
-"""Questions that are not ours: passed to the host's name servers, from the host's namespace.
+"""Questions that are not ours: passed to the sandbox's own name servers or the host's, from the host's namespace.
 
 The message goes out as the sandbox sent it, under a random id and from a random port, and comes back
 untouched, so DNSSEC bits, client subnets and EDNS work as they do without us.
@@ -6,11 +6,13 @@ untouched, so DNSSEC bits, client subnets and EDNS work as they do without us.
 
 import asyncio
 import contextlib
+import functools
 import os
 import secrets
 import socket
 from pathlib import Path
 
+from workers.contract.names import View
 from workers.dns import wire
 from workers.dns.framing import receive_message, send_message
 from workers.dns.upstream import Roads, Server
@@ -62,6 +64,11 @@ def parse_servers(text: str) -> tuple[Server, ...]:
     return tuple(servers[:MOST_SERVERS])
 
 
+@functools.lru_cache(maxsize=256)
+def _own_servers(addresses: tuple[str, ...]) -> tuple[Server, ...]:
+    return parse_servers("".join(f"nameserver {address}\n" for address in addresses))
+
+
 class Forwarder:
     """Asks the host's servers in their order, at most so many questions at a time."""
 
@@ -70,8 +77,9 @@ class Forwarder:
         self._resolv_conf = ResolvConf(resolv_conf)
         self._roads = Roads()
 
-    def servers(self) -> tuple[Server, ...]:
-        return self._resolv_conf.servers()
+    def servers(self, view: View) -> tuple[Server, ...]:
+        """Those that the sandbox asks: its own, else the host's."""
+        return _own_servers(view.servers) if view.servers else self._resolv_conf.servers()
 
     async def ask(
         self, servers: tuple[Server, ...], packet: bytes, query: wire.Query, tcp: bool

@@ -46,7 +46,7 @@ class Resolver:
 
     async def forward(self, scope: Scope, packet: bytes, query: wire.Query, tcp: bool) -> bytes:
         """The reply of the host's servers; SERVFAIL when the sandbox may not ask them or none answers."""
-        servers = self.forwarder.servers() if scope.view.forward else ()
+        servers = self.forwarder.servers(scope.view) if scope.view.forward else ()
         if not servers:
             return self.fail(query, wire.SERVFAIL)
         self.counters.forwarded += 1

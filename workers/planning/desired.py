@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from workers.contract.routing import prefer
+from workers.contract.publishing import PUBLISHING
+from workers.contract.routing import gateway_of, prefer
 from workers.contract.state import Container, Endpoint, Kind, Network, Peer, Row, Spec
 
 Owner = tuple[Kind, str]
@@ -68,6 +69,14 @@ class Desired:
 
     def endpoint_ids_on(self, network: str) -> set[str]:
         return self._by_network.get(network, set())
+
+    def host_gateway(self, endpoints: Iterable[Endpoint]) -> str:
+        """An address of the host that a container with these endpoints, most preferred first, reaches; empty: none."""
+        for endpoint in endpoints:
+            gateway = gateway_of(endpoint, self.networks[endpoint.network], 4)
+            if gateway and self.networks[endpoint.network].driver in PUBLISHING:
+                return gateway
+        return ""
 
     def linking_to(self, container: Container) -> Iterator[Endpoint]:
         """Endpoints with a link to the container, by its name or its id or the beginning of it."""

@@ -166,12 +166,13 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
     if not container.host_network:
         yield Sandbox(container=container.id, name=container.name, incarnation=container.incarnation)
         yield from _routes(desired, container, endpoints)
+        links, wanted = _legacy_links(desired, container, surroundings), container.resolver
         served = [e for e in endpoints if _has_names(desired.networks[e.network])]
         yield Files(
             container=container.id,
             sandbox=container.name,
-            resolv_conf=etc.resolv_conf(surroundings.resolv_conf, served=bool(served)),
-            hosts=etc.hosts(container, endpoints, _legacy_links(desired, container, surroundings)),
+            resolv_conf=etc.resolv_conf(surroundings.resolv_conf, served=bool(served), wanted=wanted),
+            hosts=etc.hosts(container, endpoints, links, desired.host_gateway(endpoints)),
             hostname=f"{container.hostname}\n",
         )
         if served:
@@ -301,8 +302,15 @@ def _view(desired: Desired, container: Container, served: list[Endpoint]) -> Vie
         Attachment(network=e.network, network_name=desired.networks[e.network].name, links=e.links)
         for e in served
     )
+    servers = container.resolver.servers
     outside = any(not desired.networks[e.network].internal for e in desired.endpoints_of(container.id))
-    return View(container=container.id, sandbox=container.name, attachments=attachments, forward=outside)
+    return View(
+        container=container.id,
+        sandbox=container.name,
+        attachments=attachments,
+        forward=outside,
+        servers=servers,
+    )
 
 
 def _has_names(network: Network) -> bool:

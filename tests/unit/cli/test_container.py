@@ -45,6 +45,15 @@ def wish(network: str, **changes: Any) -> dict[str, Any]:
         ("run -d --ip 172.17.0.9", body(networks=[wish("bridge", ipv4_address="172.17.0.9")])),
         ("run -d -h web1 --stop-timeout 2.5", body(hostname="web1", stop_timeout=2.5)),
         ("run -d -e A=1 -e B -e UNSET_HERE --label x=y", body(env={"A": "1", "B": "b"}, labels={"x": "y"})),
+        (
+            "run -d --add-host gw:host-gateway --dns 192.0.2.1 --dns-search . --dns-option timeout:1",
+            body(
+                extra_hosts=["gw:host-gateway"],
+                dns=["192.0.2.1"],
+                dns_search=["."],
+                dns_options=["timeout:1"],
+            ),
+        ),
         ("run -d -p 8080:80 --publish 53/udp", body(ports=["8080:80", "53/udp"])),
         ("run -d sleep -t 1000", body(command=["sleep", "-t", "1000"])),
         ("run -d -- -odd --name x", body(command=["-odd", "--name", "x"])),

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.worker.specs import container, endpoint, network
+from workers.contract.state import Resolver
 from workers.planning.etc import LOCALHOST, hosts, resolv_conf
 
 
@@ -42,3 +43,33 @@ def test_hosts_has_own_addresses_in_order_of_connection_and_links_first() -> Non
         f"10.1.0.2\t{own.hostname}\n"
         f"fd00::2\t{own.hostname}\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "served", "expected"),
+    [
+        (
+            Resolver(servers=("192.0.2.53",), search=("a", "b"), options=("timeout:1",)),
+            False,
+            "nameserver 192.0.2.53\nsearch a b\noptions timeout:1\n",
+        ),
+        (
+            Resolver(servers=("192.0.2.53",), options=("timeout:1",)),
+            True,
+            "nameserver 127.0.0.11\nsearch x\noptions timeout:1 ndots:0\n",
+        ),
+        (Resolver(search=(".",)), False, "nameserver 192.0.2.1\noptions rotate\n"),
+    ],
+)
+def test_what_is_asked_for_takes_the_place_of_the_hosts_lines(
+    wanted: Resolver, served: bool, expected: str
+) -> None:
+    of_host = "nameserver 192.0.2.1\nsearch x\noptions rotate\n"
+    assert resolv_conf(of_host, served=served, wanted=wanted) == expected
+
+
+def test_extra_hosts_may_be_the_host_itself() -> None:
+    own = container("own", extra_hosts=("db:192.0.2.7", "six:2001:db8::7", "up:host-gateway"))
+    text = hosts(own, [], [], "10.1.0.1")
+    assert text == LOCALHOST + "192.0.2.7\tdb\n2001:db8::7\tsix\n10.1.0.1\tup\n"
+    assert "up" not in hosts(own, [], [])
