@@ -46,6 +46,7 @@ _HEADER = struct.Struct("=IHHII")
 _MOST = 4000
 """Notices that are read one by one; more at once are a storm, of which it is enough to know that it was."""
 _HERE = -1
+_IFA_F_NODAD = 0x02
 
 
 class _Wire(NamedTuple):
@@ -166,6 +167,10 @@ class Notices:
                 address = dump.parse_address(data, start, end)
                 if address and not is_own_link_local(address.address):
                     index = self._read_held(nsid, address.ifindex, kind == _NEWADDR, address.address)
+                    if kind == _NEWADDR and data[start] == socket.AF_INET6 and data[start + 2] & _IFA_F_NODAD:
+                        # As ours are, of which the kernel tells from a queue of its own, long after they were
+                        # made. Of such a one that is not ours its route tells, or the periodic look.
+                        index = None
             elif kind in (_NEWROUTE, _DELROUTE):
                 route = dump.parse_route(data, start, end)
                 if route and not route.destination.startswith("fe80:"):
