@@ -224,19 +224,19 @@ async def test_removing_and_pruning(engine: Engine) -> None:
             403,
             f"{name} is a pre-defined network and cannot be removed",
         )
-    await create(engine, "a", Labels={"keep": "yes"})
-    await create(engine, "b")
+    await create(engine, "kept", Labels={"keep": "yes"})
+    await create(engine, "unused")
     await create(engine, "used")
     await running("c1", networks=[{"network": "used"}])
     assert (await engine.ask("POST", "/networks/prune", filters={"until": ["1h"]})).content == {
         "NetworksDeleted": None
     }
     pruned = await engine.ask("POST", "/networks/prune", filters={"label!": ["keep"]})
-    assert (pruned.status, pruned.content) == (200, {"NetworksDeleted": ["b"]})
-    removed = await engine.ask("DELETE", "/networks/a")
+    assert (pruned.status, pruned.content) == (200, {"NetworksDeleted": ["unused"]})
+    removed = await engine.ask("DELETE", "/networks/kept")
     assert (removed.status, removed.body) == (204, b"")
-    missing = await engine.ask("DELETE", "/networks/a")
-    assert (missing.status, missing.message) == (404, "network a not found")
+    missing = await engine.ask("DELETE", "/networks/kept")
+    assert (missing.status, missing.message) == (404, "network kept not found")
     for filters, message in [
         ({"foo": ["bar"]}, "invalid filter 'foo'"),
         ({"until": ["foo"]}, 'failed to parse value as time or duration: "foo"'),
