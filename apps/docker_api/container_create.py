@@ -23,21 +23,45 @@ from apps.networks.services.endpoints import Wish
 SEVERAL = (1, 44)
 """The version from which on a container may be made on several networks."""
 BRIDGE = "bridge"
+_LIMITS = (
+    "Memory",
+    "MemorySwap",
+    "MemoryReservation",
+    "NanoCpus",
+    "CpuShares",
+    "CpuQuota",
+    "CpusetCpus",
+    "PidsLimit",
+    "BlkioWeight",
+    "Ulimits",
+)
 _MISSING = {
     "Binds": "volumes",
     "Mounts": "volumes",
     "VolumesFrom": "volumes",
+    "Tmpfs": "file systems in memory",
     "Devices": "devices",
+    "DeviceRequests": "devices",
     "CapAdd": "further capabilities",
+    "CapDrop": "fewer capabilities",
     "Privileged": "privileged containers",
+    "SecurityOpt": "security options",
+    "ReadonlyRootfs": "read-only root directories",
+    "PidMode": "shared process namespaces",
+    "UTSMode": "shared host names",
+    "UsernsMode": "user namespaces",
+    "GroupAdd": "further groups",
+    "Init": "init process in containers",
     "AutoRemove": "removing a container at its end (--rm)",
     "Dns": "name servers of a container's own",
     "DnsOptions": "resolver options of a container's own",
     "DnsSearch": "search domains of a container's own",
     "ExtraHosts": "further lines in a container's /etc/hosts",
     "Sysctls": "sysctls of a container's own",
+    **dict.fromkeys(_LIMITS, "limits of memory, processors, processes or files"),
 }
-"""Of HostConfig: what would change what a container does, and is not here."""
+"""Of HostConfig: what would change what a container does or may do, and is not here. Whoever asks for less than
+everything must not believe to have it."""
 
 
 def create(request: Request, facts: dict[str, str]) -> Answer:
