@@ -25,6 +25,7 @@ from workers.actuator import Actuator
 from workers.dns.client import NameService
 from workers.planning.diff import Operation
 from workers.planning.objects import KernelObject, Remote
+from workers.publishing.client import PortService
 from workers.runtimes.client import Supervisor
 
 Pair = tuple[HostOfFleet, HostOfFleet]
@@ -50,8 +51,8 @@ def found(host: HostOfFleet) -> set[Remote]:
 
 
 def actuator(host: HostOfFleet) -> Actuator:
-    """Neither names nor processes are touched by what is carried out here."""
-    return Actuator(host.kernel, cast(NameService, None), cast(Supervisor, None))
+    """Neither names, published ports nor processes are touched by what is carried out here."""
+    return Actuator(host.kernel, cast(NameService, None), cast(PortService, None), cast(Supervisor, None))
 
 
 def test_a_former_holder_of_an_address_that_is_withdrawn_late_takes_nothing_along(near: HostOfFleet) -> None:
