@@ -169,6 +169,10 @@ class Stop(Strict):
     timeout = seconds(required=False, allow_null=True, default=None)
 
 
+class ImageTag(Strict):
+    name = text()
+
+
 class Rename(Strict):
     name = text()
 
