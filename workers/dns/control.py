@@ -100,7 +100,9 @@ class Control:
         allowed = scope.view.forward and resolver.forwarder.servers(scope.view)
         reply = await resolver.forward(scope, packet, query, tcp=False)
         step = "forwarded" if allowed else "refused"
-        return {"step": step, "network": None, "network_name": None, **_texts(reply)}
+        # Aside: a reply from outside may take long to make sense of.
+        texts = await asyncio.to_thread(_texts, reply)
+        return {"step": step, "network": None, "network_name": None, **texts}
 
 
 def _question(name: str, kind: str) -> bytes:

@@ -18,15 +18,10 @@ from workers.dns.framing import receive_message, send_message
 from workers.dns.upstream import Roads, Server
 
 MOST_SERVERS = 3
-MOST_IN_FLIGHT = 1024
 SERVER_DEADLINE = 4.0
 BUDGET = 4.5
 """Seconds for all servers together: an asker waits 5 by default and shall hear the second server."""
 PORT = 53
-
-
-class TooMany(Exception):
-    """As many questions are on their way as may be."""
 
 
 class ResolvConf:
@@ -70,10 +65,9 @@ def _own_servers(addresses: tuple[str, ...]) -> tuple[Server, ...]:
 
 
 class Forwarder:
-    """Asks the host's servers in their order, at most so many questions at a time."""
+    """Asks servers in their order, each once. How many questions are on their way is for who asks to bound."""
 
     def __init__(self, resolv_conf: Path) -> None:
-        self.in_flight = 0
         self._resolv_conf = ResolvConf(resolv_conf)
         self._roads = Roads()
 
@@ -84,19 +78,13 @@ class Forwarder:
     async def ask(
         self, servers: tuple[Server, ...], packet: bytes, query: wire.Query, tcp: bool
     ) -> bytes | None:
-        """The first usable reply, under the asker's id; None: no server gave one. Raise TooMany."""
-        if self.in_flight >= MOST_IN_FLIGHT:
-            raise TooMany
-        self.in_flight += 1
-        try:
-            deadline = min(SERVER_DEADLINE, BUDGET / max(len(servers), 1))
-            for server in servers:
-                reply = await self._ask_one(server, packet, query, tcp, deadline)
-                if reply is not None:
-                    return packet[:2] + reply[2:]
-            return None
-        finally:
-            self.in_flight -= 1
+        """The first usable reply, under the asker's id; None: no server gave one."""
+        deadline = min(SERVER_DEADLINE, BUDGET / max(len(servers), 1))
+        for server in servers:
+            reply = await self._ask_one(server, packet, query, tcp, deadline)
+            if reply is not None:
+                return packet[:2] + reply[2:]
+        return None
 
     async def _ask_one(
         self, server: Server, packet: bytes, query: wire.Query, tcp: bool, deadline: float

@@ -4,9 +4,12 @@ import asyncio
 import socket
 
 
-async def receive_message(connection: socket.socket) -> bytes:
-    """The next message; raise EOFError when the other side has closed."""
-    return await _receive(connection, int.from_bytes(await _receive(connection, 2), "big"))
+async def receive_message(connection: socket.socket, most: int = 0xFFFF) -> bytes:
+    """The next message; raise EOFError when the other side has closed, or announces more than `most` bytes."""
+    size = int.from_bytes(await _receive(connection, 2), "big")
+    if size > most:
+        raise EOFError
+    return await _receive(connection, size)
 
 
 async def send_message(connection: socket.socket, message: bytes) -> None:

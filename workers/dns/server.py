@@ -7,20 +7,23 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from workers.dns import wire
-from workers.dns.forward import Forwarder, TooMany
+from workers.dns import answers, wire
+from workers.dns.answers import Answers
+from workers.dns.forward import Forwarder
 from workers.dns.framing import receive_message, send_message
 from workers.dns.lookup import Answer, Scope
 from workers.dns.sandbox import Doors
+from workers.dns.shares import Pool, Share
 
-BATCH = 64
-"""Datagrams answered per wake-up: a sandbox that asks without pause waits for its turn like the others."""
-DATAGRAM = 4096
-"""Bytes of the largest question; a longer one arrives cut and is refused as malformed."""
-MOST_ANSWERS = 1024
-MOST_CONNECTIONS = 64
-MOST_FORWARDED = 256
-"""Of one sandbox at a time, so that it cannot take every place in the forwarder."""
+TURN = 64
+"""Kept answers given per wake-up: a sandbox that asks without pause waits for its turn like the others."""
+LOOK_UP = 8
+"""Kept answers that take as long as one question which must be read and looked up, or passed on."""
+LARGEST = 4096
+"""Bytes of the largest question; a longer datagram arrives cut and is refused, a longer stream is closed."""
+ALL_CONNECTIONS, MOST_CONNECTIONS = 4096, 64
+ALL_FORWARDED, MOST_FORWARDED = 1024, 256
+"""Of all sandboxes at a time, and of one."""
 IDLE = 10.0
 """Seconds that a TCP connection may take from one question to the next."""
 OUT_OF_DESCRIPTORS_PAUSE = 1.0
@@ -38,11 +41,14 @@ class Counters:
 
 
 class Resolver:
-    """From a message to its reply, for whoever's scope it is."""
+    """From a message to its reply, for whoever's scope it is; holds what sandboxes have in common."""
 
     def __init__(self, forwarder: Forwarder, counters: Counters) -> None:
         self.forwarder = forwarder
         self.counters = counters
+        self.forwarded = Pool(ALL_FORWARDED)
+        self.connections = Pool(ALL_CONNECTIONS)
+        self.kept = Pool(answers.MOST_SHARED)
 
     async def forward(self, scope: Scope, packet: bytes, query: wire.Query, tcp: bool) -> bytes:
         """The reply of the host's servers; SERVFAIL when the sandbox may not ask them or none answers."""
@@ -50,10 +56,7 @@ class Resolver:
         if not servers:
             return self.fail(query, wire.SERVFAIL)
         self.counters.forwarded += 1
-        try:
-            reply = await self.forwarder.ask(servers, packet, query, tcp)
-        except TooMany:
-            return self.fail(query, wire.REFUSED)
+        reply = await self.forwarder.ask(servers, packet, query, tcp)
         return reply or self.fail(query, wire.SERVFAIL)
 
     def fail(self, query: wire.Query, rcode: int) -> bytes:
@@ -70,10 +73,10 @@ class Listener:
         self._doors = doors
         self._resolver = resolver
         self._stamp = scope.stamp()
-        self._packed: dict[bytes, bytes] = {}
-        """Replies by the questions they answer, both without their ids."""
+        self._kept = Answers(Share(resolver.kept, answers.MOST_OWN))
+        self._forwarded = Share(resolver.forwarded, MOST_FORWARDED)
+        self._places = Share(resolver.connections, MOST_CONNECTIONS)
         self._connections: set[socket.socket] = set()
-        self._forwarded = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
@@ -84,7 +87,7 @@ class Listener:
         """Answer from another scope from now on."""
         self._scope = scope
         self._stamp = scope.stamp()
-        self._packed.clear()
+        self._kept.clear()
 
     async def close(self) -> None:
         """Close every socket that keeps the namespace alive; they are closed on return."""
@@ -99,6 +102,7 @@ class Listener:
         for connection in self._connections:
             # Its task was cancelled before its first step.
             connection.close()
+        self._kept.clear()
 
     def _drain(self) -> None:
         """Answer what waits. Names cannot change meanwhile, so kept answers are checked once per wake-up.
@@ -108,18 +112,21 @@ class Listener:
         stamp = self._scope.stamp()
         if stamp != self._stamp:
             self._stamp = stamp
-            self._packed.clear()
-        receive, send, kept = self._doors.udp.recvfrom, self._doors.udp.sendto, self._packed.get
+            self._kept.clear()
+        receive, send, kept = self._doors.udp.recvfrom, self._doors.udp.sendto, self._kept.get
         queries = misses = 0
-        for _ in range(BATCH):
+        room = TURN
+        while room > 0:
             try:
-                packet, client = receive(DATAGRAM)
+                packet, client = receive(LARGEST)
             except OSError:
                 break
             queries += 1
+            room -= 1
             answer = kept(packet[2:])
             if answer is None:
                 misses += 1
+                room -= LOOK_UP - 1
                 answer = self._answer(packet, client)
                 if answer is None:
                     continue
@@ -140,29 +147,23 @@ class Listener:
             return refusal.reply and refusal.reply[2:]
         answer = self._scope.resolve(query.labels, query.type)
         if answer is None:
-            if self._forwarded >= MOST_FORWARDED:
+            if not self._forwarded.take():
                 return self._resolver.fail(query, wire.REFUSED)[2:]
-            self._forwarded += 1
-            self._start(self._forward(packet, query, client))
+            self._start(self._forward(packet, query, client), self._forwarded)
             return None
         reply = wire.write(query, answer.records, limit=query.udp_limit)[2:]
-        if len(self._packed) >= MOST_ANSWERS:
-            self._packed.clear()
-        self._packed[packet[2:]] = reply
+        self._kept.keep(packet[2:], reply)
         return reply
 
     async def _forward(self, packet: bytes, query: wire.Query, client: Client) -> None:
-        try:
-            reply = await self._resolver.forward(self._scope, packet, query, tcp=False)
-        finally:
-            self._forwarded -= 1
+        reply = await self._resolver.forward(self._scope, packet, query, tcp=False)
         if len(reply) > query.udp_limit:
             reply = wire.cut(query, reply)
         with contextlib.suppress(OSError):
             self._doors.udp.sendto(reply, client)
 
     def _accept(self) -> None:
-        for _ in range(BATCH):
+        for _ in range(TURN):
             try:
                 connection, _ = self._doors.tcp.accept()
             except BlockingIOError:
@@ -172,12 +173,12 @@ class Listener:
                 self._loop.remove_reader(self._doors.tcp)
                 self._pause = self._loop.call_later(OUT_OF_DESCRIPTORS_PAUSE, self._accept_again)
                 return
-            if len(self._connections) >= MOST_CONNECTIONS:
+            if not self._places.take():
                 connection.close()
                 continue
             connection.setblocking(False)
             self._connections.add(connection)
-            self._start(self._serve(connection))
+            self._start(self._serve(connection), self._places)
 
     def _accept_again(self) -> None:
         self._pause = None
@@ -188,12 +189,14 @@ class Listener:
         try:
             while True:
                 async with asyncio.timeout(IDLE):
-                    packet = await receive_message(connection)
+                    packet = await receive_message(connection, LARGEST)
                 reply = await self._answer_stream(packet)
                 if reply is None:
                     return
                 async with asyncio.timeout(IDLE):
                     await send_message(connection, reply)
+                # Whoever asks without pause is otherwise answered without pause, if the loop is asyncio's own.
+                await asyncio.sleep(0)
         except (OSError, EOFError, TimeoutError):
             return
         finally:
@@ -209,9 +212,20 @@ class Listener:
         answer: Answer | None = self._scope.resolve(query.labels, query.type)
         if answer is not None:
             return wire.write(query, answer.records)
-        return await self._resolver.forward(self._scope, packet, query, tcp=True)
+        if not self._forwarded.take():
+            return self._resolver.fail(query, wire.REFUSED)
+        try:
+            return await self._resolver.forward(self._scope, packet, query, tcp=True)
+        finally:
+            self._forwarded.give_back()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None], share: Share) -> None:
+        """Work that has taken a place of `share`, which is given back when it ends, also before its first step."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            share.give_back()
+
+        task.add_done_callback(end)

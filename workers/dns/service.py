@@ -79,6 +79,7 @@ class Service:
     def count(self) -> dict[str, int]:
         return {
             **asdict(self.resolver.counters),
+            "waiting": self.resolver.forwarded.taken,
             "views": len(self.zones.scopes),
             "failed_views": len(self.failed),
             "holders": len(self.zones.records),

@@ -21,7 +21,6 @@ from workers.planning.objects import (
     Remote,
     Routes,
     Sandbox,
-    Sysctls,
     Tunnel,
 )
 
@@ -33,8 +32,6 @@ RANK = (
     "tunnel",
     "sandbox",
     "files",
-    # Before there are interfaces: what is set for all of them, or by default, counts from their birth on.
-    "sysctls",
     "remote",
     "port",
     "macvlan",
@@ -45,7 +42,7 @@ RANK = (
     "redirect",
     "process",
 )
-IN_SANDBOX = (Files, Sysctls, Port, Macvlan, Routes)
+IN_SANDBOX = (Files, Port, Macvlan, Routes)
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -138,12 +135,9 @@ class _Fate:
         return None if _is_rebuilt(want, have) else have
 
     def goes_along(self, have: KernelObject) -> bool:
-        """Routes need no removal of their own when their sandbox or interface goes, nor remotes when the tunnel is.
-        Settings of a sandbox go with it and never alone."""
+        """Routes need no removal of their own when their sandbox or interface goes, nor remotes when the tunnel is."""
         if isinstance(have, Remote):
             return have.tunnel in self._closed
-        if isinstance(have, Sysctls):
-            return True
         if not isinstance(have, Routes):
             return False
         return have.container in self._gone or self._still_there(have) is None

@@ -1,1 +1,0 @@
-"""How the server itself is: alive, ready, and what it counts."""
