@@ -24,5 +24,5 @@ ENV NETADMIN_STATE_DIR=/var/lib/netadmin NETADMIN_LISTEN=0.0.0.0:8000 PYTHONUNBU
 VOLUME /var/lib/netadmin
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 CMD ["python", "-m", "netadmin.web"]

@@ -12,7 +12,11 @@ DATA = f"default-src 'none'; {CLOSED}"
 """For what is no page: nothing in it is to be shown as one."""
 PAGE = f"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; {CLOSED}"
 ADMIN = f"{PAGE}; script-src 'self' 'unsafe-eval'"
-POLICIES = {"/admin/": ADMIN, "/api/v1/docs": PAGE, "/api/": DATA, "/metrics": DATA, "/static/": DATA}
+POLICIES = {
+    "/admin/": ADMIN,
+    "/api/v1/docs": PAGE,
+    **dict.fromkeys(("/api/", "/healthz", "/metrics", "/readyz", "/static/"), DATA),
+}
 """By the beginning of the path, the first that fits; all else is a page."""
 PERMISSIONS = ", ".join(
     f"{feature}=()"

@@ -23,6 +23,7 @@ from workers.planning.objects import (
     Redirect,
     Remote,
     Sandbox,
+    Sysctls,
 )
 from workers.publishing.client import PortService, PortServiceError
 from workers.runtimes.client import Supervisor, SupervisorError
@@ -59,7 +60,7 @@ class Actuator:
         if it is of the same incarnation: what else it was started with cannot be seen any more."""
         self.touched.clear()
         self.mended = self._ensure(wanted)
-        found = self._kernel.observe()
+        found = self._kernel.observe(item for item in wanted.values() if isinstance(item, Sysctls))
         self._runs = self._supervisor.status()
         for container, run in self._runs.items():
             if run.state != "running":
@@ -286,6 +287,8 @@ def _blocked(operation: Operation, results: Results, refused: Mapping[str, str])
     container = getattr(after, "container", "")
     if isinstance(after, Process) and container in refused:
         return refused[container]
+    if isinstance(after, Process) and (why := results.get(("sysctls", container))):
+        return why
     return results.get(("sandbox", container), "")
 
 

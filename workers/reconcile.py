@@ -21,7 +21,7 @@ from workers.planning.render import Surroundings, render, runs
 log = logging.getLogger(__name__)
 OWN: dict[Kind, tuple[str, ...]] = {
     "network": ("bridge",),
-    "container": ("sandbox", "files", "routes", "process"),
+    "container": ("sandbox", "files", "sysctls", "routes", "process"),
     "endpoint": ("port", "macvlan"),
     "peer": (),
 }

@@ -12,8 +12,8 @@ from workers.contract.questions import OPERATIONS
 from workers.contract.state import Row
 from workers.kernel.edge import Kernel
 from workers.memory import Memory
-from workers.planning.objects import Objects, Process
-from workers.planning.rehearsal import plan_change, plan_repair, word
+from workers.planning.objects import Objects, Process, Sysctls
+from workers.planning.rehearsal import plan_change, plan_repair, render_all, word
 from workers.planning.render import Surroundings
 from workers.runtimes.client import Supervisor
 from workers.surroundings import read_resolv_conf
@@ -25,16 +25,16 @@ def rehearse(state_dir: Path, host: str, changed: Sequence[Any] | None) -> dict[
         rows = memory.rows()
         surroundings = Surroundings(host=host, resolv_conf=read_resolv_conf(), ended=memory.ended())
     if changed is None:
-        operations = plan_repair(rows, _observe(state_dir), surroundings)
+        operations = plan_repair(rows, _observe(state_dir, render_all(rows, surroundings)), surroundings)
     else:
         operations = plan_change(rows, msgspec.convert(changed, list[Row]), surroundings)
     shown = [{"verb": each.verb, "kind": each.key[0], "text": word(each)} for each in operations[:OPERATIONS]]
     return {"operations": shown, "total": len(operations)}
 
 
-def _observe(state_dir: Path) -> Objects:
+def _observe(state_dir: Path, wanted: Objects) -> Objects:
     with closing(Kernel()) as kernel:
-        found = kernel.observe()
+        found = kernel.observe(item for item in wanted.values() if isinstance(item, Sysctls))
     for container, run in Supervisor(str(state_dir / "supervisor.sock")).status().items():
         if run.state == "running":
             process = Process(

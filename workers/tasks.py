@@ -29,7 +29,14 @@ from workers.contract.joining import Configuration
 from workers.contract.questions import Answer, Question
 from workers.contract.reports import Report
 from workers.contract.state import Delta
+from workers.contract.transfers import PATIENCE
 from workers.dns.client import NameService, NameServiceError
+from workers.images.errors import ImageError
+from workers.images.questions import KINDS as IMAGE_KINDS
+from workers.images.questions import answer as answer_about_images
+from workers.images.questions import folder_of
+from workers.images.store import Store
+from workers.images.transfer import Source
 from workers.kernel import inventory, probe
 from workers.kernel.errors import KernelError
 from workers.rehearsal import rehearse
@@ -91,7 +98,8 @@ def make_app(configuration: Configuration) -> Celery:
             return False
         return True
 
-    answers = redis.Redis.from_url(configuration.redis_url)
+    # Longer than the wait for a piece of a transfer.
+    answers = redis.Redis.from_url(configuration.redis_url, socket_timeout=2 * PATIENCE)
     agent = Agent(
         host=configuration.host,
         state_dir=state_dir,
@@ -145,7 +153,7 @@ def _open(envelope: Envelope, expected: type[Any], configuration: Configuration)
 
 
 def _answer_question(question: Question, configuration: Configuration, answers: redis.Redis) -> None:
-    answer = _answer(question, Path(configuration.state_dir))
+    answer = _answer(question, configuration, answers)
     sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
     _give(answers, [answer_key(configuration.host, question.id)], sealed)
 
@@ -165,13 +173,19 @@ def _give(answers: redis.Redis, keys: Sequence[str], sealed: Envelope) -> None:
         log.warning("an answer could not be given: %s", error)
 
 
-def _answer(question: Question, state_dir: Path) -> Answer:
-    """What the supervisor, the name service or the kernel says to a question of the server."""
+def _answer(question: Question, configuration: Configuration, broker: redis.Redis) -> Answer:
+    """What the supervisor, the name service, the image store or the kernel says to a question of the server."""
+    state_dir, arguments = Path(configuration.state_dir), dict(question.arguments)
+    result: dict[str, Any] | None
     try:
-        result = _look_up(question.kind, dict(question.arguments), state_dir)
-    except SupervisorError as error:
+        if question.kind in IMAGE_KINDS:
+            source = Source(broker, configuration.host, configuration.key)
+            result = answer_about_images(question.kind, arguments, Store(folder_of(state_dir)), source)
+        else:
+            result = _look_up(question.kind, arguments, state_dir)
+    except (SupervisorError, ImageError) as error:
         return Answer(id=question.id, ok=False, error=str(error), code=error.code)
-    except (NameServiceError, KernelError, OSError) as error:
+    except (NameServiceError, KernelError, OSError, redis.RedisError) as error:
         return Answer(id=question.id, ok=False, error=str(error), code=500)
     except (TypeError, KeyError, ValueError) as error:
         return Answer(

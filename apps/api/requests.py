@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from apps.api.texts import check_text
+from apps.containers.services import FILES
 
 NAME = 255
 """Characters of names and addresses; the services have narrower rules and say them better."""
@@ -141,14 +142,22 @@ class ContainerCreate(Strict):
         help_text="Published ports, each [[ADDRESS:]HOST_PORT:]PORT[/udp]; ranges FIRST-LAST.",
     )
     dns = serializers.ListField(
-        child=text(), required=False, max_length=8, default=list, help_text="Servers for unknown names."
+        child=text(),
+        required=False,
+        max_length=FILES["dns"],
+        default=list,
+        help_text="Servers for unknown names.",
     )
-    dns_search = serializers.ListField(child=text(), required=False, max_length=16, default=list)
-    dns_options = serializers.ListField(child=text(), required=False, max_length=16, default=list)
+    dns_search = serializers.ListField(
+        child=text(), required=False, max_length=FILES["dns_search"], default=list
+    )
+    dns_options = serializers.ListField(
+        child=text(), required=False, max_length=FILES["dns_options"], default=list
+    )
     extra_hosts = serializers.ListField(
         child=text(),
         required=False,
-        max_length=256,
+        max_length=FILES["extra_hosts"],
         default=list,
         help_text="Lines of hosts, each NAME:ADDRESS.",
     )
@@ -158,6 +167,10 @@ class ContainerCreate(Strict):
 
 class Stop(Strict):
     timeout = seconds(required=False, allow_null=True, default=None)
+
+
+class ImageTag(Strict):
+    name = text()
 
 
 class Rename(Strict):

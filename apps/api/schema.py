@@ -18,7 +18,7 @@ REFUSALS = {
     "429": "Too many tries; wait a minute.",
     "503": "The host does not answer.",
 }
-SYNCHRONOUS = {"pools", "grants", "tokens", "failures", "exec", "hosts", "join", "session", "plan"}
+SYNCHRONOUS = {"pools", "grants", "tokens", "failures", "exec", "hosts", "images", "join", "session", "plan"}
 """Changes that need no host's state, so that there is nothing to wait for."""
 MEASURED = ("check", "links", "matrix", "resolve", "rights", "statistics")
 """What is asked of objects that parameters name."""
@@ -86,7 +86,9 @@ class Schema(AutoSchema):
             codes += ["403", "409"]
         if self.view.throttle_classes:
             codes.append("429")
-        if self.method != "GET" or self.path.rstrip("/").endswith("logs"):
+        if "images" in self.path.split("/"):
+            codes.append("404")
+        if self.method != "GET" or self.path.rstrip("/").endswith("logs") or "images" in self.path.split("/"):
             codes += ["409", "503"]
         return sorted(set(codes))
 

@@ -8,6 +8,7 @@ from apps.api.views.accounts import FailureView, MeView, SessionView, TokenView
 from apps.api.views.connectivity import CheckView, LinksView, MatrixView, ResolveView, StatisticsView
 from apps.api.views.containers import ContainerView
 from apps.api.views.hosts import HostView, JoinView
+from apps.api.views.images import ImagesView, ImageView, LoadView, TagView
 from apps.api.views.networks import NetworkView
 from apps.api.views.records import EndpointView, OperationView, PoolView, SubnetView
 from apps.api.views.rights import GrantView, RightsView
@@ -29,6 +30,11 @@ router.register("tokens", TokenView, basename="token")
 urlpatterns = [
     *router.urls,
     re_path("^check/?$", CheckView.as_view(), name="check"),
+    re_path("^images/?$", ImagesView.as_view(), name="images"),
+    re_path("^images/load/?$", LoadView.as_view(), name="image-load"),
+    # A name has slashes of its own: `team/tool:1`.
+    re_path("^images/(?P<name>.+?)/tag/?$", TagView.as_view(), name="image-tag"),
+    re_path("^images/(?P<name>.+?)/?$", ImageView.as_view(), name="image"),
     re_path("^links/?$", LinksView.as_view(), name="links"),
     re_path("^matrix/?$", MatrixView.as_view(), name="matrix"),
     re_path("^resolve/?$", ResolveView.as_view(), name="resolve"),

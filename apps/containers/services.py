@@ -19,6 +19,14 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}\Z")
 HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\Z")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 SYSCTL = re.compile(r"net(\.[a-zA-Z0-9_-]+){2,6}\Z")
+"""As the host's worker takes it: a name is a path there."""
+OF_INTERFACE = re.compile(r"net\.[a-z0-9]+\.(conf|neigh)\.(?!(all|default|lo)\.)")
+"""Settings of one interface, which is made after them."""
+SYSCTL_VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
+SYSCTLS = 256
+"""Of one container, at most."""
+FILES = {"dns": 8, "dns_search": 16, "dns_options": 16, "extra_hosts": 256}
+"""What is for the resolv.conf and the hosts file of a container's own, and how many of each at most."""
 RESOLVER_WORD = re.compile(r"[a-zA-Z0-9_.:-]{1,253}\Z")
 USER = re.compile(r"[a-zA-Z0-9_.-]{1,31}(:[a-zA-Z0-9_.-]{1,31})?\Z")
 LIMIT = 32 * 1024
@@ -111,6 +119,17 @@ def _check_details(details: Details, *, host_network: bool) -> None:
         raise Invalid(
             "bad_directory", f"The working directory {directory!r} is not an absolute path.", "working_dir"
         )
+    for field, most in FILES.items():
+        given = len(details.get(field, ()))  # type: ignore[arg-type]
+        if given and host_network:
+            raise Invalid(
+                "host_files",
+                "A container of the host network has the host's own resolv.conf and hosts file: leave "
+                f"{field} out.",
+                field,
+            )
+        if given > most:
+            raise Invalid("bad_word", f"At most {most} of {field} can be given, not {given}.", field)
     for server in details.get("dns", ()):
         _check_address(server, "dns")
     _check_words((*details.get("dns_search", ()), *details.get("dns_options", ())))
@@ -119,15 +138,27 @@ def _check_details(details: Details, *, host_network: bool) -> None:
         _check_words([name])
         if address != "host-gateway":
             _check_address(address, "extra_hosts")
-    for name, value in details.get("sysctls", {}).items():
-        if host_network:
-            raise Invalid(
-                "bad_sysctl", "A container of the host network cannot set the host's sysctls.", "sysctls"
+    _check_sysctls(details.get("sysctls", {}), host_network=host_network)
+
+
+def _check_sysctls(sysctls: Mapping[str, str], *, host_network: bool) -> None:
+    """Those of a network namespace; whether the host's kernel has one, it says at the start."""
+    refusal = ""
+    if sysctls and host_network:
+        refusal = "A container of the host network cannot set the host's sysctls."
+    elif len(sysctls) > SYSCTLS:
+        refusal = f"A container sets at most {SYSCTLS} sysctls, not {len(sysctls)}."
+    for name, value in sysctls.items():
+        if not SYSCTL.match(name):
+            refusal = f"The sysctl {name!r} is not one of a network namespace (net.…)."
+        elif OF_INTERFACE.match(name):
+            refusal = (
+                f"The sysctl {name!r} is one of an interface; set that of all interfaces or the default."
             )
-        if not SYSCTL.match(name) or not value.isprintable():
-            raise Invalid(
-                "bad_sysctl", f"The sysctl {name!r} is not one of a network namespace (net.…).", "sysctls"
-            )
+        elif not SYSCTL_VALUE.match(value):
+            refusal = f"The sysctl {name!r} cannot be set to {value!r}."
+    if refusal:
+        raise Invalid("bad_sysctl", refusal, "sysctls")
 
 
 def _check_words(words: Iterable[str]) -> None:

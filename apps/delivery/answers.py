@@ -22,14 +22,19 @@ def _redis() -> redis.Redis:
     return redis.Redis.from_url(Environment.read().channel_url, socket_timeout=None)
 
 
-def _key(question: object) -> str:
+def connection() -> redis.Redis:
+    """The one through which answers come."""
+    return _redis()
+
+
+def key_of(question: object) -> str:
     """A host's answer has the host in it: its login may write no other."""
     return f"netadmin:answer:{question}"
 
 
 def give_answer(question: object, text: str) -> None:
     """Wake whoever waits. Without Redis nobody does, and the record has the answer all the same."""
-    key = _key(question)
+    key = key_of(question)
     try:
         with _redis().pipeline() as pipe:
             pipe.lpush(key, text)
@@ -50,10 +55,10 @@ def await_either(questions: Sequence[object], timeout: float) -> tuple[str, str]
     if timeout <= 0:
         return None
     try:
-        found = _redis().blpop([_key(question) for question in questions], timeout=timeout)
+        found = _redis().blpop([key_of(question) for question in questions], timeout=timeout)
     except redis.RedisError:
         return None
     if found is None:
         return None
     key, text = (part.decode() if isinstance(part, bytes) else part for part in found)
-    return key.removeprefix(_key("")), text
+    return key.removeprefix(key_of("")), text

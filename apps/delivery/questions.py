@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from apps.common.errors import Conflict, NotFound, Unavailable
+from apps.common.errors import Conflict, Invalid, NotFound, Unavailable
 from apps.delivery.answers import await_answer
 from apps.delivery.sender import publish
 from apps.hosts.models import Host
@@ -16,23 +16,39 @@ from workers.contract.questions import Answer, Question
 
 def ask(host: Host, kind: str, arguments: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     """The host's answer to a `Question`; Unavailable when there is none within `timeout` seconds."""
+    question = pose(host, kind, arguments, timeout)
+    return read(host, question, await_answer(question, timeout))
+
+
+def pose(host: Host, kind: str, arguments: Mapping[str, Any], timeout: float) -> str:
+    """Send the question, and name the one under which its answer will come. Unavailable without a broker."""
     question = Question(id=uuid.uuid4().hex, kind=kind, arguments=dict(arguments), at=time.time())
     envelope = seal(question, host=host.name, key=host.key, direction="to-host")
-    text = None
-    if publish(host, "workers.ask", envelope, expires=timeout):
-        text = await_answer(f"{host.name}:{question.id}", timeout)
+    if not publish(host, "workers.ask", envelope, expires=timeout):
+        raise _silent(host)
+    return f"{host.name}:{question.id}"
+
+
+def read(host: Host, question: str, text: str | None) -> dict[str, Any]:
+    """What came as the answer to it; None: nothing did. Raises what the host refused."""
     if text is None:
-        raise Unavailable("host_silent", f"Host {host.name} does not answer; is its worker running?", "host")
+        raise _silent(host)
     answer = _open(host, text)
-    if answer is None or answer.id != question.id:
+    if answer is None or f"{host.name}:{answer.id}" != question:
         raise Unavailable("host_silent", f"Something else answered in place of host {host.name}.", "host")
     if answer.ok:
         return answer.result
+    if answer.code == 400:
+        raise Invalid("host_refused", answer.error)
     if answer.code == 404:
         raise NotFound("host_refused", answer.error)
     if answer.code == 409:
         raise Conflict("host_refused", answer.error)
     raise Conflict("host_failed", answer.error)
+
+
+def _silent(host: Host) -> Unavailable:
+    return Unavailable("host_silent", f"Host {host.name} does not answer; is its worker running?", "host")
 
 
 def _open(host: Host, text: str) -> Answer | None:

@@ -16,6 +16,7 @@ from apps.delivery.silence import Watch
 from apps.hosts.models import SILENT_AFTER, Host
 from apps.networks.models import Membership, Network
 from apps.networks.services import peers
+from netadmin.pulse import give_pulse
 from workers.contract.envelope import Refused
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def spread_peers(network: str, since: int) -> None:
 @shared_task
 def resync() -> None:
     """Send again what hosts have not acknowledged, and that of which they have not told the outcome."""
+    give_pulse()
     watch.look()
     now = datetime.now(UTC)
     overdue = Operation.objects.filter(

@@ -53,11 +53,6 @@ _MISSING = {
     "GroupAdd": "further groups",
     "Init": "init process in containers",
     "AutoRemove": "removing a container at its end (--rm)",
-    "Dns": "name servers of a container's own",
-    "DnsOptions": "resolver options of a container's own",
-    "DnsSearch": "search domains of a container's own",
-    "ExtraHosts": "further lines in a container's /etc/hosts",
-    "Sysctls": "sysctls of a container's own",
     **dict.fromkeys(_LIMITS, "limits of memory, processors, processes or files"),
 }
 """Of HostConfig: what would change what a container does or may do, and is not here. Whoever asks for less than
@@ -162,4 +157,9 @@ def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
         "terminal": bool(body.get("Tty")),
         "open_stdin": bool(body.get("OpenStdin")),
         "image_name": read_text(body, "Image"),
+        "dns": read_texts(settings, "Dns"),
+        "dns_search": read_texts(settings, "DnsSearch"),
+        "dns_options": read_texts(settings, "DnsOptions"),
+        "extra_hosts": read_texts(settings, "ExtraHosts"),
+        "sysctls": read_map(settings, "Sysctls"),
     }

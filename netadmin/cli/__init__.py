@@ -2,7 +2,7 @@
 
 import click
 
-from netadmin.cli import access, connectivity, container, host, listing, network, process, worker
+from netadmin.cli import access, connectivity, container, host, image, listing, network, process, worker
 from netadmin.cli.session import make_host_option
 
 
@@ -28,6 +28,7 @@ for _command in (
     process.logs,
     process.events,
     host.host,
+    image.image,
     worker.worker,
     host.plan,
     host.history,

@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from netadmin.cli.errors import Failure, NotFound
@@ -68,6 +68,10 @@ class Client:
         """`wait`: seconds that the change itself may take, on top of the usual patience."""
         return self._request("POST", path, (), body, wait)
 
+    def upload(self, *path: str, file: IO[bytes], params: Params = ()) -> Answer:
+        """Send what `file` holds, from its beginning to its end."""
+        return self._request("POST", path, params, file)
+
     def patch(self, *path: str, body: Mapping[str, Any]) -> Answer:
         return self._request("PATCH", path, (), body)
 
@@ -90,16 +94,19 @@ class Client:
         method: str,
         path: tuple[str, ...],
         params: Params,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | IO[bytes] | None,
         wait: float = 0.0,
     ) -> Answer:
         rehearsal = self.dry_run and method != "GET"
         target = build_path(("api", "v1", *path), [*params, *(_REHEARSAL if rehearsal else [])], self.host)
         headers = {"Accept": "application/json", **authorize(self.target)}
-        content = None
-        if body is not None:
+        content: bytes | IO[bytes] | None = None
+        if isinstance(body, Mapping):
             content = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
+        elif body is not None:
+            content = body
+            headers["Content-Type"] = "application/octet-stream"
         try:
             status, data = self._exchange(method, target, content, headers, wait)
         except TimeoutError as error:
@@ -115,7 +122,12 @@ class Client:
         return answer
 
     def _exchange(
-        self, method: str, target: str, content: bytes | None, headers: dict[str, str], wait: float
+        self,
+        method: str,
+        target: str,
+        content: "bytes | IO[bytes] | None",
+        headers: dict[str, str],
+        wait: float,
     ) -> tuple[int, bytes]:
         connection = self._open(urlsplit(self.target.url))
         try:

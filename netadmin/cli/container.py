@@ -38,6 +38,17 @@ def read_environment(_: click.Context, parameter: click.Parameter, values: tuple
     return env
 
 
+def read_sysctls(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE`."""
+    sysctls = {}
+    for value in values:
+        name, equals, content = value.partition("=")
+        if not (name and equals):
+            raise click.BadParameter("expected NAME=VALUE.", param=parameter)
+        sysctls[name] = content
+    return sysctls
+
+
 def container_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that `run` and `create` share."""
     options: list[Decorator] = [
@@ -107,6 +118,14 @@ def _host_options() -> list[Decorator]:
         click.option(
             "--dns-option", "dns_options", multiple=True, metavar="OPTION", help="Option of resolv.conf."
         ),
+        click.option(
+            "--sysctl",
+            "sysctls",
+            multiple=True,
+            metavar="NAME=VALUE",
+            callback=read_sysctls,
+            help="Kernel setting of its namespace, net.….",
+        ),
     ]
 
 
@@ -132,6 +151,7 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
         "networks": networks,
         "hostname": given["hostname"],
         **{key: list(given[key]) or None for key in LISTS},
+        "sysctls": given["sysctls"] or None,
         "stop_timeout": given["stop_timeout"],
     }
     body.update({key: value for key, value in optional.items() if value is not None})

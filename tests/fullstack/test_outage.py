@@ -128,3 +128,31 @@ def test_the_end_of_a_process_frees_its_names_while_the_broker_is_away(product: 
         os.kill(redis, signal.SIGCONT)
     eventually(lambda: "first" not in product.do("ps"))
     assert json.loads(product.do("inspect first"))[0]["State"]["ExitCode"] == 137
+
+
+def read_readiness(product: Product) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(product.listen, timeout=PATIENCE)
+    connection.request("GET", "/readyz")
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    connection.close()
+    return answer.status, told["message"]
+
+
+def test_a_broker_that_stands_still_is_named_to_who_asks_whether_the_server_is_ready(
+    product: Product,
+) -> None:
+    def await_readiness(status: int) -> str:
+        deadline = time.monotonic() + PATIENCE
+        while (found := read_readiness(product))[0] != status:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.2)
+        return found[1]
+
+    assert await_readiness(200) == ""
+    os.kill(broker(product), signal.SIGSTOP)
+    try:
+        assert "broker" in await_readiness(503)
+    finally:
+        os.kill(broker(product), signal.SIGCONT)
+    assert await_readiness(200) == ""

@@ -25,7 +25,7 @@ EVERYBODY, SIGNED_IN, CHANGING, ADMINISTRATORS, NO_ONE = (
     frozenset({"admin"}),
     frozenset[str](),
 )
-PAGES = {"start": EVERYBODY, "": EVERYBODY}
+PAGES = {"start": EVERYBODY, "": EVERYBODY, "healthz": EVERYBODY, "readyz": EVERYBODY}
 """By the name of the address. The dashboard's page holds nothing of anybody's; the places in it have no name."""
 SITE = {
     "index": SIGNED_IN,

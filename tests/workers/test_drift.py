@@ -18,7 +18,8 @@ from workers.kernel.edge import Kernel
 
 WITHIN = 2.0
 NET = network("front", "10.1.0.0/24", "fd00:1::/64")
-ONE, TWO = container("one", "sleep", "1000", stop_timeout=0), container("two")
+ONE = container("one", "sleep", "1000", stop_timeout=0)
+TWO = container("two", sysctls={"net.ipv4.icmp_ratemask": "6168", "net.ipv4.ping_group_range": "0 \t 5"})
 ONE_ON = endpoint(ONE, NET, "10.1.0.2", ipv6="fd00:1::2", order=1)
 TWO_ON = endpoint(TWO, NET, "10.1.0.3", ipv6="fd00:1::3", order=2)
 BRIDGE, PORT = NET.device, f"veth{TWO_ON.id[:7]}"
@@ -133,6 +134,15 @@ def test_a_host_that_was_told_not_to_route_is_put_right_by_the_next_look(furnish
     furnished.look()
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == "1\n"
     assert await_drift(furnished, before, "The host had been told not to route").noticed is False
+
+
+def test_a_sysctl_of_a_container_is_put_right_by_the_next_look(furnished: Host) -> None:
+    before = len(furnished.reports)
+    assert inside("two", "sysctl", "-n", "net.ipv4.ping_group_range") == "0\t5\n"
+    inside("two", "sysctl", "-qw", "net.ipv4.icmp_ratemask=0")
+    furnished.look()
+    assert inside("two", "sysctl", "-n", "net.ipv4.icmp_ratemask") == "6168\n"
+    await_drift(furnished, before, "A sysctl of container two had been changed")
 
 
 @pytest.mark.parametrize("module", ["workers.dns", "workers.runtimes"])

@@ -18,6 +18,16 @@ def answer_key(host: str, question: str) -> str:
     return f"netadmin:answer:{host}:{question}"
 
 
+def transfer_key(host: str, transfer: str) -> str:
+    """The list from which the host takes the pieces of something large; see `workers.contract.transfers`."""
+    return f"netadmin:transfer:{host}:{transfer}"
+
+
+def credit_key(host: str, transfer: str) -> str:
+    """The list to which the host gives one word for each piece that it is ready for."""
+    return f"netadmin:answer:{host}:{transfer}.credit"
+
+
 def transport_options(host: str) -> dict[str, object]:
     """kombu's options for a host's worker: what it has taken and not finished is kept apart from all others'."""
     own = f"netadmin:unacked:{host}"
@@ -50,8 +60,8 @@ def name_login(host: str) -> str:
 def describe_login(host: str, password: str) -> list[str]:
     """The rules of a host's login, as ACL SETUSER takes them (Redis 7, https://redis.io/docs/latest, "ACL").
 
-    It takes from its own queue, keeps what it has taken, and speaks on its own channels; reports and answers it can
-    only add, in selectors of their own.
+    It takes from its own queue and transfers, keeps what it has taken, and speaks on its own channels; reports and
+    answers it can only add, in selectors of their own.
     """
     return [
         "reset",
@@ -59,6 +69,7 @@ def describe_login(host: str, password: str) -> list[str]:
         f"#{hashlib.sha256(password.encode()).hexdigest()}",
         f"~{queue_of(host)}",
         f"~netadmin:unacked:{host}:*",
+        f"~netadmin:transfer:{host}:*",
         f"&netadmin:stream:{host}:*",
         *(f"+{command}" for command in COMMANDS),
         f"(%W~{SERVER_QUEUE} +lpush)",

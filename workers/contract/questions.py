@@ -16,7 +16,9 @@ class Question(Struct, frozen=True, kw_only=True):
     follow_logs {session, container, tail};
     explain_names {asked: [{container, name}], type}; measure {sources: [{sandbox, addresses}], count, timeout};
     read_interfaces {sandboxes}; list_links {network};
-    plan {host, changed: [row] or None for what mending would do}."""
+    plan {host, changed: [row] or None for what mending would do};
+    list_images {}; find_image {name}; import_image {transfer, name, changes, message}; load_images {transfer};
+    tag_image {name, new}; remove_image {name, force, uses: [{container, image, running}]}."""
     arguments: dict[str, Any]
     at: float
     """When it was asked, in seconds since the epoch: an old one is not answered."""
@@ -30,8 +32,10 @@ class Answer(Struct, frozen=True, kw_only=True):
     """logs {text}; run_once {code, output, truncated}; explain_names {answers: [{step, network, network_name,
     answers, rcode} or {error}]};
     measure {by sandbox: [{address, sent, received, rtt_ms, error}]}; read_interfaces {by sandbox: [interface]};
-    list_links {links: [device]}; plan {operations: [{verb, kind, text}], total}."""
+    list_links {links: [device]}; plan {operations: [{verb, kind, text}], total};
+    list_images {images}, find_image, import_image and tag_image {image}: an image is
+    {id, names, size, document}; load_images {loaded: [name or sha256:id]}; remove_image {removed: [[kind, what]]}."""
     error: str = ""
     """When not ok: one sentence for the person who asked."""
     code: int = 0
-    """When not ok: 404 or 409 for what the person can mend, 500 for a fault of the host."""
+    """When not ok: 400, 404 or 409 for what the person can mend, 500 for a fault of the host."""

@@ -25,7 +25,7 @@ from workers.kernel.outside import Outside
 from workers.kernel.ports import Ports
 from workers.kernel.remotes import Remotes, describe_failure
 from workers.kernel.routes import set_routes
-from workers.kernel.sysctls import Settings
+from workers.kernel.sysctls import Settings, read_sysctls, set_sysctls
 from workers.kernel.tunnels import Tunnels
 from workers.planning.objects import (
     Bridge,
@@ -40,6 +40,7 @@ from workers.planning.objects import (
     Remote,
     Routes,
     Sandbox,
+    Sysctls,
     Tunnel,
 )
 
@@ -76,13 +77,17 @@ class Kernel:
         self._look.close()
         self._namespaces.close()
 
-    def observe(self) -> Objects:
-        """Everything of ours that is there now, equal to what was created unless somebody changed it."""
+    def observe(self, sysctls: Iterable[Sysctls] = ()) -> Objects:
+        """Everything of ours that is there now, equal to what was created unless somebody changed it.
+
+        The kernel has thousands of settings and no mark of ours on any: only those of `sysctls` are looked at.
+        """
         with explained("The state of the kernel cannot be read"):
             found = observe(self._look, self._namespaces)
         # What a worker that was killed left on its way out.
         self._departures.begin()
         found.update((entry.key, entry) for entry in self._ruleset.entries())
+        found.update((now.key, now) for wanted in sysctls if (now := self._find_sysctls(wanted)))
         return found
 
     def create(self, wanted: KernelObject) -> None:
@@ -104,6 +109,8 @@ class Kernel:
                 self._namespaces.create(wanted)
             case Files():
                 files.write(wanted)
+            case Sysctls():
+                self._set_sysctls(wanted)
             case Port():
                 self._ports.create(wanted)
             case Routes():
@@ -122,7 +129,7 @@ class Kernel:
                 self._apply_remote([], [], [(found, wanted)])
             case Sandbox(), Sandbox() if found.incarnation == wanted.incarnation:
                 self._rename(found, wanted)
-            case (Files(), Files()) | (Routes(), Routes()):
+            case (Files(), Files()) | (Routes(), Routes()) | (Sysctls(), Sysctls()):
                 self.create(wanted)
             case Redirect(), Redirect():
                 self._redirect([wanted], [found])
@@ -190,6 +197,25 @@ class Kernel:
     ) -> None:
         for message in self.apply_remotes(add, remove, change).values():
             raise KernelError(message)
+
+    def _set_sysctls(self, wanted: Sysctls) -> None:
+        with (
+            self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as room,
+            self._namespaces.inside(room.descriptor),
+        ):
+            set_sysctls(wanted.values)
+
+    def _find_sysctls(self, wanted: Sysctls) -> Sysctls | None:
+        """The same settings as they are now; None where the sandbox is missing."""
+        try:
+            with (
+                self._namespaces.opened_sandbox(wanted.sandbox, wanted.container) as room,
+                self._namespaces.inside(room.descriptor),
+            ):
+                values = read_sysctls(name for name, _ in wanted.values)
+        except KernelError:
+            return None
+        return Sysctls(container=wanted.container, sandbox=wanted.sandbox, values=values)
 
     def _redirect(self, add: list[Redirect], remove: list[Redirect]) -> None:
         self._ruleset.apply(add, remove)

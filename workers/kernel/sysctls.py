@@ -4,6 +4,8 @@ https://docs.kernel.org/networking/ip-sysctl.html
 """
 
 import os
+import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import check_device
 
 _ROOT = Path("/proc/sys/net")
+_NAME = re.compile(r"net((?:\.[a-zA-Z0-9_-]+){2,6})\Z")
 
 
 class Settings:
@@ -101,6 +104,38 @@ class Settings:
             if self._read("conf", f"{device}/accept_ra") == "1":
                 self._write("conf", f"{device}/accept_ra", "2")
         return self._write("conf", "all/forwarding", "1")
+
+
+def set_sysctls(values: Iterable[tuple[str, str]]) -> None:
+    """Settings of the namespace that the calling thread is in, by their full names, as a person asked for them.
+
+    What the kernel keeps otherwise than it was asked to (it takes 0x10 and says 16) is an error: nobody could tell
+    it from one that somebody changed.
+    """
+    for name, value in values:
+        path = _path(name)
+        with explained(f"The sysctl {name} of the container cannot be set to {value!r}"):
+            path.write_text(value)
+            kept = " ".join(path.read_text().split())
+        if kept != value:
+            raise KernelError(f"The sysctl {name} was set to {value!r}, of which the kernel made {kept!r}.")
+
+
+def read_sysctls(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """(name, value with single spaces) of those that can be read in the calling thread's namespace."""
+    found = []
+    for name in names:
+        with suppress(OSError):
+            found.append((name, " ".join(_path(name).read_text().split())))
+    return tuple(found)
+
+
+def _path(name: str) -> Path:
+    """A name is a path: nothing in it may lead elsewhere."""
+    match = _NAME.match(name)
+    if match is None:
+        raise KernelError(f"{name!r} is not the name of a sysctl of a network namespace (net.…).")
+    return _ROOT.joinpath(*match[1][1:].split("."))
 
 
 def require_bridge_filter() -> None:

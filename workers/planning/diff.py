@@ -21,6 +21,7 @@ from workers.planning.objects import (
     Remote,
     Routes,
     Sandbox,
+    Sysctls,
     Tunnel,
 )
 
@@ -32,6 +33,8 @@ RANK = (
     "tunnel",
     "sandbox",
     "files",
+    # Before there are interfaces: what is set for all of them, or by default, counts from their birth on.
+    "sysctls",
     "remote",
     "port",
     "macvlan",
@@ -42,7 +45,7 @@ RANK = (
     "redirect",
     "process",
 )
-IN_SANDBOX = (Files, Port, Macvlan, Routes)
+IN_SANDBOX = (Files, Sysctls, Port, Macvlan, Routes)
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -135,9 +138,12 @@ class _Fate:
         return None if _is_rebuilt(want, have) else have
 
     def goes_along(self, have: KernelObject) -> bool:
-        """Routes need no removal of their own when their sandbox or interface goes, nor remotes when the tunnel is."""
+        """Routes need no removal of their own when their sandbox or interface goes, nor remotes when the tunnel is.
+        Settings of a sandbox go with it and never alone."""
         if isinstance(have, Remote):
             return have.tunnel in self._closed
+        if isinstance(have, Sysctls):
+            return True
         if not isinstance(have, Routes):
             return False
         return have.container in self._gone or self._still_there(have) is None

@@ -17,6 +17,7 @@ from workers.planning.objects import (
     Remote,
     Routes,
     Sandbox,
+    Sysctls,
     Tunnel,
 )
 
@@ -59,6 +60,8 @@ def describe(item: KernelObject, desired: Desired) -> str:
             return f"The namespace of container {_container(item.container, desired)}"
         case Files():
             return f"The files in /etc of container {_container(item.container, desired)}"
+        case Sysctls():
+            return f"A sysctl of container {_container(item.container, desired)}"
         case Port():
             return f"The port {item.device} of container {_container(item.container, desired)}"
         case Macvlan():

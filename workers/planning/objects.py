@@ -144,6 +144,20 @@ class Files(Struct, frozen=True, kw_only=True):
         return (self.kind, self.container)
 
 
+class Sysctls(Struct, frozen=True, kw_only=True):
+    """Kernel settings of a sandbox that a person asked for."""
+
+    kind: ClassVar[str] = "sysctls"
+    container: str
+    sandbox: str
+    values: tuple[tuple[str, str], ...]
+    """(name with dots, value with single spaces), sorted."""
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.container)
+
+
 class Port(Struct, frozen=True, kw_only=True):
     """A veth pair: one end on the bridge, the other the sandbox's interface."""
 
@@ -244,6 +258,7 @@ KernelObject = (
     | Remote
     | Sandbox
     | Files
+    | Sysctls
     | Port
     | Macvlan
     | Routes

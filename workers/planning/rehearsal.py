@@ -19,6 +19,7 @@ from workers.planning.objects import (
     Remote,
     Routes,
     Sandbox,
+    Sysctls,
     Tunnel,
 )
 from workers.planning.render import Surroundings, render
@@ -83,6 +84,8 @@ def _name(item: KernelObject) -> str:
             return item.name
         case Files():
             return f"of {item.sandbox}"
+        case Sysctls():
+            return f"of {item.sandbox}: {', '.join(f'{name}={value}' for name, value in item.values)}"
         case Port():
             return f"{item.device} for {item.interface} of {item.sandbox} with {', '.join(item.addresses)}"
         case Macvlan():

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from workers.contract.names import Attachment, Holder, View
 from workers.contract.publishing import bind
-from workers.contract.routing import gateway_of, is_within
-from workers.contract.state import Container, Endpoint, Network, Peer, Segment, Struct, Subnet
+from workers.contract.state import Container, Endpoint, Network, Peer, Struct, Subnet
 from workers.planning import etc
 from workers.planning.desired import Desired, Owner
 from workers.planning.objects import (
@@ -21,11 +20,12 @@ from workers.planning.objects import (
     Port,
     Process,
     Remote,
-    Routes,
     Sandbox,
+    Sysctls,
     Tunnel,
 )
 from workers.planning.published import published
+from workers.planning.routing import address_in, find_routes, segment_of
 
 MTU = 1500
 
@@ -126,7 +126,7 @@ def _bridge(
 
 def _peer(peer: Peer, network: Network) -> Iterable[KernelObject]:
     """Its way first: who gets its name must reach it."""
-    segment = _segment_of(network, peer.ipv4, peer.ipv6)
+    segment = segment_of(network, peer.ipv4, peer.ipv6)
     if segment is None:
         return
     yield Remote(
@@ -150,22 +150,15 @@ def _peer(peer: Peer, network: Network) -> Iterable[KernelObject]:
         )
 
 
-def _segment_of(network: Network, ipv4: str | None, ipv6: str | None) -> Segment | None:
-    """The segment that contains one of the addresses."""
-    for segment in network.segments:
-        for subnet in segment.subnets:
-            address = ipv6 if ":" in subnet.cidr else ipv4
-            if address and is_within(address, subnet.cidr):
-                return segment
-    return None
-
-
 def _container(desired: Desired, container: Container, surroundings: Surroundings) -> Iterable[KernelObject]:
     endpoints = desired.endpoints_of(container.id)
     sandbox = "" if container.host_network else container.name
     if not container.host_network:
         yield Sandbox(container=container.id, name=container.name, incarnation=container.incarnation)
-        yield from _routes(desired, container, endpoints)
+        if container.sysctls:
+            values = sorted((name, " ".join(value.split())) for name, value in container.sysctls.items())
+            yield Sysctls(container=container.id, sandbox=container.name, values=tuple(values))
+        yield from find_routes(desired, container, endpoints)
         links, wanted = _legacy_links(desired, container, surroundings), container.resolver
         served = [e for e in endpoints if _has_names(desired.networks[e.network])]
         yield Files(
@@ -201,7 +194,7 @@ def _endpoint(
     else:
         device, subnets = network.device, network.subnets
         if network.driver == "overlay":
-            segment = _segment_of(network, endpoint.ipv4, endpoint.ipv6)
+            segment = segment_of(network, endpoint.ipv4, endpoint.ipv6)
             if segment is None:
                 return
             device, subnets = segment.bridge, segment.subnets
@@ -229,7 +222,7 @@ def _endpoint(
 def _port(
     endpoint: Endpoint, container: Container, network: Network, bridge: str, subnets: tuple[Subnet, ...]
 ) -> Port:
-    gateways = [s.gateway for s in subnets if s.gateway and _of(endpoint, s.cidr)]
+    gateways = [s.gateway for s in subnets if s.gateway and address_in(endpoint, s.cidr)]
     return Port(
         endpoint=endpoint.id,
         container=container.id,
@@ -260,41 +253,12 @@ def _macvlan(endpoint: Endpoint, container: Container, network: Network) -> Macv
 def _addresses(endpoint: Endpoint, subnets: Iterable[Subnet]) -> tuple[str, ...]:
     """With the prefix lengths of the subnets, sorted."""
     return tuple(
-        sorted(f"{_of(endpoint, s.cidr)}/{_prefix(s.cidr)}" for s in subnets if _of(endpoint, s.cidr))
-    )
-
-
-def _routes(desired: Desired, container: Container, endpoints: list[Endpoint]) -> Iterable[Routes]:
-    """Each family's default route by the first preferred endpoint that has a gateway for it; nothing without any."""
-    chosen: dict[int, tuple[str, str]] = {}
-    for endpoint in endpoints:
-        for family in (4, 6):
-            gateway = gateway_of(endpoint, desired.networks[endpoint.network], family)
-            if gateway and endpoint.interface:
-                chosen.setdefault(family, (gateway, endpoint.interface))
-    others = sorted(
-        route for endpoint in endpoints for route in _siblings(endpoint, desired.networks[endpoint.network])
-    )
-    if chosen or others:
-        yield Routes(
-            container=container.id,
-            sandbox=container.name,
-            ipv4=chosen.get(4),
-            ipv6=chosen.get(6),
-            others=tuple(others),
+        sorted(
+            f"{address_in(endpoint, s.cidr)}/{_prefix(s.cidr)}"
+            for s in subnets
+            if address_in(endpoint, s.cidr)
         )
-
-
-def _siblings(endpoint: Endpoint, network: Network) -> Iterable[tuple[str, str, str]]:
-    """Routes to the other subnets of the endpoint's overlay, which its default route may not lead to."""
-    own = _segment_of(network, endpoint.ipv4, endpoint.ipv6)
-    if own is None or not endpoint.interface:
-        return
-    for segment in network.segments:
-        for subnet in segment.subnets if segment != own else ():
-            for gateway in (s.gateway for s in own.subnets if (":" in s.cidr) == (":" in subnet.cidr)):
-                if gateway and _of(endpoint, subnet.cidr):
-                    yield subnet.cidr, gateway, endpoint.interface
+    )
 
 
 def _view(desired: Desired, container: Container, served: list[Endpoint]) -> View:
@@ -342,8 +306,3 @@ def _link_variables(desired: Desired, container: Container, surroundings: Surrou
 
 def _prefix(cidr: str) -> str:
     return cidr.partition("/")[2]
-
-
-def _of(endpoint: Endpoint, cidr: str) -> str | None:
-    """The endpoint's address of the same family as `cidr`."""
-    return endpoint.ipv6 if ":" in cidr else endpoint.ipv4

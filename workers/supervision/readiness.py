@@ -47,8 +47,8 @@ async def get(path: Path, url: str) -> tuple[int, bytes]:
 
 
 async def answers_http(path: Path) -> bool:
-    status, _ = await get(path, "/")
-    return 0 < status < 500
+    status, _ = await get(path, "/healthz")
+    return status == 200
 
 
 async def read_json(path: Path, url: str) -> Any:

@@ -26,7 +26,23 @@ ADMINISTRATORS_ONLY = {
     ("host-revoke", "post"),
 }
 SEEN_BY_ADMINISTRATORS = {"failure-list", "failure-detail"}
-OPERATORS_ONLY = {("host-drain", "post"), ("host-undrain", "post")}
+OPERATORS_ONLY = {
+    ("host-drain", "post"),
+    ("host-undrain", "post"),
+    ("image", "delete"),
+    ("image-load", "post"),
+    ("image-tag", "post"),
+    ("images", "post"),
+}
+SEVERAL = {
+    "join": ["post"],
+    "session": ["post", "delete"],
+    "images": ["get", "post"],
+    "image": ["get", "delete"],
+    "image-load": ["post"],
+    "image-tag": ["post"],
+}
+"""Methods of the views that are not resources and have more than `get`."""
 
 
 def offered() -> list[tuple[str, str, str]]:
@@ -35,9 +51,9 @@ def offered() -> list[tuple[str, str, str]]:
     for pattern in urlpatterns:
         assert isinstance(pattern, URLPattern)
         path = str(pattern.pattern).lstrip("^").rstrip("/?$").replace("(?P<id>[^/]+)", "99")
-        path = path.replace("(?P<id>[0-9]{1,18})", "99")
+        path = path.replace("(?P<id>[0-9]{1,18})", "99").replace("(?P<name>.+?)", "99")
         assert "(" not in path, path
-        only = {"join": ["post"], "session": ["post", "delete"]}.get(str(pattern.name), ["get"])
+        only = SEVERAL.get(str(pattern.name), ["get"])
         actions = getattr(pattern.callback, "actions", None) or only
         found += [(str(pattern.name), method, path) for method in actions]
     return found

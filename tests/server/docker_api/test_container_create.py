@@ -12,6 +12,13 @@ from tests.server.docker_api.test_networks import create, running
 pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
 
 
+RESOLUTION = {
+    "Dns": ["192.0.2.53"],
+    "DnsSearch": ["example.test"],
+    "DnsOptions": ["timeout:1"],
+    "ExtraHosts": ["printer:192.0.2.9", "six:2001:db8::9", "gw:host-gateway"],
+    "Sysctls": {"net.ipv4.ip_forward": "1", "net.ipv4.ping_group_range": "0\t5"},
+}
 WISH = {"IPAMConfig": {"IPv4Address": "10.66.0.9"}, "Aliases": ["db"], "Links": ["other:peer"]}
 
 
@@ -33,7 +40,7 @@ async def test_a_container_is_made_as_it_was_asked_for(engine: Engine) -> None:
         "HostConfig": {
             "NetworkMode": "lab",
             "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]},
-            "Dns": [],
+            **RESOLUTION,
             "Binds": None,
             "RestartPolicy": {"Name": "no"},
         },
@@ -57,6 +64,7 @@ async def test_a_container_is_made_as_it_was_asked_for(engine: Engine) -> None:
     }
     assert {name: shown["Config"][name] for name in wanted} == wanted
     assert shown["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}
+    assert {name: shown["HostConfig"][name] for name in RESOLUTION} == RESOLUTION
     networks = shown["NetworkSettings"]["Networks"]
     assert list(networks) == ["lab", "bridge"]
     assert {name: networks["lab"][name] for name in WISH} == WISH
@@ -94,9 +102,22 @@ async def test_a_network_may_be_named_by_its_id(engine: Engine) -> None:
         ({"HostConfig": {"NetworkMode": "container:c0"}}, 400, "share another one's network"),
         ({"HostConfig": {"Binds": ["/a:/b"]}}, 400, "netadmin has no volumes"),
         ({"HostConfig": {"AutoRemove": True}}, 400, "--rm"),
-        ({"HostConfig": {"ExtraHosts": ["printer:192.0.2.9"]}}, 400, "/etc/hosts"),
-        ({"HostConfig": {"Sysctls": {"net.ipv4.ip_forward": "1"}}}, 400, "sysctls"),
-        ({"HostConfig": {"Dns": ["192.0.2.53"]}}, 400, "name servers"),
+        ({"HostConfig": {"ExtraHosts": ["printer:nowhere"]}}, 400, "not an IP address"),
+        ({"HostConfig": {"ExtraHosts": ["a\nb:192.0.2.9"]}}, 400, "cannot stand in /etc/hosts"),
+        ({"HostConfig": {"Dns": ["dns.example"]}}, 400, "not an IP address"),
+        ({"HostConfig": {"Dns": ["192.0.2.53"] * 9}}, 400, "At most 8 of dns"),
+        ({"HostConfig": {"Dns": ["192.0.2.53"], "NetworkMode": "host"}}, 400, "the host's own resolv.conf"),
+        ({"HostConfig": {"Sysctls": {"kernel.msgmax": "1"}}}, 400, "not one of a network namespace"),
+        ({"HostConfig": {"Sysctls": {"net.ipv4.../../x": "1"}}}, 400, "not one of a network namespace"),
+        ({"HostConfig": {"Sysctls": {"net.ipv4/ip_forward": "1"}}}, 400, "not one of a network namespace"),
+        ({"HostConfig": {"Sysctls": {"net.ipv4.conf.eth0.rp_filter": "1"}}}, 400, "of an interface"),
+        ({"HostConfig": {"Sysctls": {"net.ipv4.ip_forward": "1\n"}}}, 400, "cannot be set to"),
+        ({"HostConfig": {"Sysctls": {"net.ipv4.ip_forward": ""}}}, 400, "cannot be set to"),
+        (
+            {"HostConfig": {"Sysctls": {"net.ipv4.ip_forward": "1"}, "NetworkMode": "host"}},
+            400,
+            "the host's sysctls",
+        ),
         ({"HostConfig": {"CapDrop": ["ALL"]}}, 400, "fewer capabilities: leave CapDrop out"),
         ({"HostConfig": {"SecurityOpt": ["no-new-privileges"]}}, 400, "SecurityOpt"),
         ({"HostConfig": {"ReadonlyRootfs": True}}, 400, "ReadonlyRootfs"),

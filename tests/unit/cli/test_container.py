@@ -54,6 +54,10 @@ def wish(network: str, **changes: Any) -> dict[str, Any]:
                 dns_options=["timeout:1"],
             ),
         ),
+        (
+            "run -d --sysctl net.ipv4.ip_forward=1 --sysctl net.core.somaxconn=9",
+            body(sysctls={"net.ipv4.ip_forward": "1", "net.core.somaxconn": "9"}),
+        ),
         ("run -d -p 8080:80 --publish 53/udp", body(ports=["8080:80", "53/udp"])),
         ("run -d sleep -t 1000", body(command=["sleep", "-t", "1000"])),
         ("run -d -- -odd --name x", body(command=["-odd", "--name", "x"])),

@@ -1,0 +1,297 @@
+"""The store: `FOLDER/<id>/` holds `document.json` and `root/`, `FOLDER/names.json` says what they are called.
+
+An image's layers are unpacked into one root: two images share nothing on disk, and starting one mounts one layer.
+Whoever changes the store holds its lock; an image is complete when its folder has its name. Ids are those of Docker:
+the SHA-256 of the image's JSON.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import json
+import lzma
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workers.images.archive import Window, architecture, read_archive
+from workers.images.changes import read_changes
+from workers.images.errors import ImageError
+from workers.images.names import complete, digits_of
+from workers.images.unpack import Unusable, open_layer
+from workers.images.unpack import Window as Reader
+
+MOST = 4 << 30
+"""Bytes of an archive, uncompressed."""
+_PATIENCE = 3600.0
+"""Seconds that an archive may take to come in."""
+
+
+class Image(NamedTuple):
+    id: str
+    names: list[str]
+    size: int
+    document: dict[str, Any]
+
+
+class Removal(NamedTuple):
+    kind: str
+    """Untagged or Deleted."""
+    what: str
+
+
+class Use(NamedTuple):
+    """A container that needs an image."""
+
+    container: str
+    image: str
+    running: bool
+
+
+class Store:
+    """All methods raise ImageError, and OSError where the disk fails."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def root(self, id: str) -> Path:
+        """Where the image's root file system is; only read it."""
+        path = self._folder / (digits_of(id) or "-") / "root"
+        if not path.is_dir():
+            raise ImageError(f"The image {id[:12]} is not in this host's store; import it again.", 404)
+        return path
+
+    def list_all(self) -> list[Image]:
+        """The newest first."""
+        names = self._names()
+        found = [self._read(path.name, names) for path in self._folder.glob("[0-9a-f]" * 64)]
+        return sorted(found, key=lambda image: str(image.document.get("created", "")), reverse=True)
+
+    def find(self, name: str) -> Image:
+        """By name, id, or the unique beginning of an id."""
+        names = self._names()
+        with contextlib.suppress(ImageError):
+            if (id := names.get(complete(name))) is not None:
+                return self._read(id, names)
+        if digits := digits_of(name):
+            found = [path.name for path in self._folder.glob(f"{digits}*") if len(path.name) == 64]
+            if len(found) > 1:
+                raise ImageError(f"{name} is the beginning of several images' ids; give more digits.", 400)
+            if found:
+                return self._read(found[0], names)
+        try:
+            name = complete(name)
+        except ImageError:
+            if digits is None:
+                raise
+        raise ImageError(f"No such image: {name}", 404)
+
+    def take_root(self, archive: Path, name: str, changes: Sequence[str], message: str) -> Image:
+        """Make an image of one tar with a root file system, as `docker import` does."""
+        name = complete(name) if name else ""
+        config = read_changes(changes)
+        with self._locked(), self._draft() as draft:
+            unpacked = _unpack(archive, draft, [(0, archive.stat().st_size)])
+            created = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            comment = message or "Imported from -"
+            document = {
+                "architecture": architecture(),
+                "comment": comment,
+                "config": config,
+                "created": created,
+                "history": [{"created": created, "comment": comment}],
+                "os": "linux",
+                "rootfs": {"type": "layers", "diff_ids": unpacked["digests"]},
+            }
+            id = self._keep(draft, json.dumps(document).encode(), unpacked["size"])
+            if name:
+                self._save_names({**self._names(), name: id})
+        return self.find(id)
+
+    def load(self, archive: Path) -> list[tuple[Image, list[str]]]:
+        """Take in the images of a `docker save` archive, each with the names that it brought."""
+        plain = _inflate(archive)
+        loaded = []
+        with self._locked():
+            for packed in read_archive(plain):
+                names = [complete(name) for name in packed.names]
+                with self._draft() as draft:
+                    unpacked = _unpack(plain, draft, list(packed.layers))
+                    expected = json.loads(packed.document)["rootfs"]["diff_ids"]
+                    if expected != unpacked["digests"]:
+                        raise ImageError("A layer of the archive is not what its image says; save it again.")
+                    id = self._keep(draft, packed.document, unpacked["size"])
+                self._save_names({**self._names(), **dict.fromkeys(names, id)})
+                loaded.append((self.find(id), names))
+        return loaded
+
+    def tag(self, name: str, new: str) -> Image:
+        with self._locked():
+            image = self.find(name)
+            self._save_names({**self._names(), complete(new): image.id})
+        return self.find(image.id)
+
+    def remove(self, name: str, uses: Sequence[Use], *, force: bool) -> list[Removal]:
+        """Take a name away, and with the last one, or by id, the image; as `docker rmi` does."""
+        with self._locked():
+            image = self.find(name)
+            by_id = (
+                name not in image.names and (digits_of(name) or "-") == image.id[: len(digits_of(name) or "")]
+            )
+            mine = [use for use in uses if use.image == image.id]
+            gone = image.names if by_id else [complete(name)]
+            if len(gone) < len(image.names):
+                _refuse_use(image, gone[0], [use for use in mine if not force], by_id=False)
+                self._save_names({key: id for key, id in self._names().items() if key not in gone})
+                return [Removal("Untagged", each) for each in gone]
+            if by_id and len(image.names) > 1 and not force:
+                raise ImageError(
+                    f"conflict: unable to delete {image.id[:12]} (must be forced) - "
+                    "image is referenced in multiple repositories",
+                    409,
+                )
+            _refuse_use(image, gone[0] if gone else "", mine, by_id=by_id)
+            self._save_names({key: id for key, id in self._names().items() if id != image.id})
+            # Out of sight first: what is half removed must not be found.
+            doomed = self._folder / f"draft-{uuid.uuid4().hex}"
+            (self._folder / image.id).rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+        return [*(Removal("Untagged", each) for each in gone), Removal("Deleted", f"sha256:{image.id}")]
+
+    def incoming(self) -> Path:
+        """A fresh path for an archive on its way in; whoever asks removes it."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._folder / f"draft-{uuid.uuid4().hex}.tar"
+
+    def _read(self, id: str, names: dict[str, str]) -> Image:
+        folder = self._folder / id
+        try:
+            document = json.loads((folder / "document.json").read_bytes())
+            size = int((folder / "size").read_text())
+        except (OSError, ValueError) as error:
+            raise ImageError(f"No such image: {id[:12]} (its folder is damaged: {error})", 404) from error
+        return Image(id, sorted(name for name, known in names.items() if known == id), size, document)
+
+    def _keep(self, draft: Path, document: bytes, size: int) -> str:
+        id = hashlib.sha256(document).hexdigest()
+        (draft / "document.json").write_bytes(document)
+        (draft / "size").write_text(str(size))
+        if not (self._folder / id).exists():
+            draft.rename(self._folder / id)
+        return id
+
+    @contextlib.contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """A folder for an image in the making; gone afterwards unless it became one."""
+        draft = self._folder / f"draft-{uuid.uuid4().hex}"
+        (draft / "root").mkdir(mode=0o755, parents=True)
+        draft.chmod(0o700)
+        try:
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self._folder / "lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._sweep()
+            yield
+
+    def _sweep(self) -> None:
+        """Drop what an import left that was cut short; archives may still be coming in for an hour."""
+        for path in self._folder.glob("draft-*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif time.time() - path.stat().st_mtime > _PATIENCE:
+                path.unlink(missing_ok=True)
+
+    def _names(self) -> dict[str, str]:
+        try:
+            known: dict[str, str] = json.loads((self._folder / "names.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        return known
+
+    def _save_names(self, names: dict[str, str]) -> None:
+        draft = self._folder / "names.draft"
+        draft.write_text(json.dumps(names, indent=1, sort_keys=True))
+        os.replace(draft, self._folder / "names.json")
+
+
+def _refuse_use(image: Image, name: str, uses: Sequence[Use], *, by_id: bool) -> None:
+    if not uses:
+        return
+    use = sorted(uses, key=lambda each: not each.running)[0]
+    container, id = use.container[:12], image.id[:12]
+    if use.running:
+        raise ImageError(
+            f"conflict: unable to delete {id} (cannot be forced) - "
+            f"image is being used by running container {container}",
+            409,
+        )
+    if by_id:
+        raise ImageError(
+            f"conflict: unable to delete {id} (must be forced) - image is being used by stopped container {container}",
+            409,
+        )
+    raise ImageError(
+        f"conflict: unable to remove repository reference {name!r} (must force) - "
+        f"container {container} is using its referenced image {id}".replace("'", '"'),
+        409,
+    )
+
+
+def _unpack(archive: Path, draft: Path, windows: list[Window]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "workers.images.unpack", str(draft / "root")]
+    with open(archive, "rb") as source:
+        done = subprocess.run(
+            [*command, *(f"{offset}:{size}" for offset, size in windows)],
+            stdin=source,
+            capture_output=True,
+        )
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise ImageError(f"The archive could not be unpacked: {done.stderr[-300:]!r}.", 500) from error
+    if "error" in answer:
+        raise ImageError(answer["error"])
+    return answer
+
+
+def _inflate(archive: Path) -> Path:
+    """The archive uncompressed, in its own place."""
+    size = archive.stat().st_size
+    plain = archive.with_suffix(".plain")
+    with open(archive, "rb") as source:
+        try:
+            layer = open_layer(Reader(source.fileno(), 0, size))
+            with open(plain, "wb") as target:
+                shutil.copyfileobj(_Bounded(layer), target, 1 << 20)
+        except (Unusable, EOFError, ValueError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+            plain.unlink(missing_ok=True)
+            raise ImageError(f"The archive cannot be read: {error}.") from error
+    os.replace(plain, archive)
+    return archive
+
+
+class _Bounded:
+    def __init__(self, source: Any) -> None:
+        self._source, self._rest = source, MOST
+
+    def read(self, size: int = -1, /) -> bytes:
+        data: bytes = self._source.read(size)
+        self._rest -= len(data)
+        if self._rest < 0:
+            raise ValueError(f"it is larger than {MOST >> 30} GiB")
+        return data

@@ -1,0 +1,192 @@
+"""`python -m workers.images.unpack ROOT OFFSET:SIZE …`: layers of an archive on standard input become one root.
+
+It runs as a process of its own that shuts itself up in ROOT first (chroot(2)): whatever a layer's names and links
+say, they mean something inside. Prints `{"size", "digests"}`, the latter of each layer uncompressed, or
+`{"error"}` and ends with status 1. Whiteouts as in the image specification (OCI image-spec, layer.md).
+"""
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import os
+import shutil
+import sys
+import tarfile
+import zlib
+from typing import BinaryIO, cast
+
+MOST_BYTES = 8 << 30
+"""Of all layers, uncompressed."""
+MOST_MEMBERS = 1_000_000
+_WHITEOUT, _META = ".wh.", ".wh..wh."
+_OPAQUE = ".wh..wh..opq"
+_BLOCK = 1 << 20
+
+
+class Unusable(Exception):
+    """One sentence."""
+
+
+class Window(io.RawIOBase):
+    """Some bytes of a file, as if they were all."""
+
+    def __init__(self, descriptor: int, offset: int, size: int) -> None:
+        self._descriptor, self._at, self._end = descriptor, offset, offset + size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview[int]") -> int:  # type: ignore[override]
+        data = os.pread(self._descriptor, min(len(buffer), self._end - self._at), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+class _Counted:
+    """A stream that is read once: its digest and its length."""
+
+    def __init__(self, source: BinaryIO, budget: int) -> None:
+        self._source, self._budget = source, budget
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(_BLOCK if size < 0 else size)
+        self._budget -= len(data)
+        if self._budget < 0:
+            raise Unusable(f"The archive unpacks to more than {MOST_BYTES >> 30} GiB.")
+        self._digest.update(data)
+        return data
+
+    def finish(self) -> str:
+        while self.read(_BLOCK):
+            pass
+        return f"sha256:{self._digest.hexdigest()}"
+
+
+def open_layer(window: Window) -> BinaryIO:
+    """The tar inside, whatever it is compressed with."""
+    reader = io.BufferedReader(window, _BLOCK)
+    magic = reader.peek(6)[:6]
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=reader))
+    if magic.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.BZ2File(reader))
+    if magic.startswith(b"\xfd7zXZ"):
+        return cast(BinaryIO, lzma.LZMAFile(reader))
+    if magic.startswith(b"\x28\xb5\x2f\xfd"):
+        raise Unusable("The archive is compressed with zstd; use gzip or none.")
+    return reader
+
+
+class Layer:
+    """Unpacks one layer over what is there."""
+
+    def __init__(self) -> None:
+        self.size = self.members = 0
+        self._own: set[str] = set()
+
+    def apply(self, archive: tarfile.TarFile) -> None:
+        # The chroot is the filter: names are taken as they are.
+        archive.extraction_filter = lambda member, _: member
+        for member in archive:
+            self.members += 1
+            self.size += member.size
+            if self.members > MOST_MEMBERS or self.size > MOST_BYTES:
+                raise Unusable("The archive holds too much.")
+            path = os.path.normpath("/" + member.name)
+            folder, name = os.path.split(path)
+            if name.startswith(_WHITEOUT):
+                self._white_out(folder, name)
+            elif not (member.ischr() or member.isblk()):
+                # Devices of the image would be those of the host; a container's own /dev has what it may use.
+                self._place(archive, member, path)
+
+    def _white_out(self, folder: str, name: str) -> None:
+        if name == _OPAQUE:
+            self._empty(folder)
+        elif not name.startswith(_META):
+            hidden = name.removeprefix(_WHITEOUT)
+            if hidden not in ("", ".", ".."):
+                _remove(os.path.join(folder, hidden))
+
+    def _empty(self, folder: str) -> None:
+        """Drop what lower layers put there."""
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            return
+        for entry in os.listdir(folder):
+            path = os.path.join(folder, entry)
+            if path not in self._own:
+                _remove(path)
+            elif os.path.isdir(path) and not os.path.islink(path):
+                self._empty(path)
+
+    def _place(self, archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+        if path == "/":
+            os.chmod("/", member.mode & 0o7777)
+            return
+        if os.path.lexists(path) and not (
+            member.isdir() and os.path.isdir(path) and not os.path.islink(path)
+        ):
+            if member.islnk() and os.path.normpath("/" + member.linkname) == path:
+                return
+            _remove(path)
+        member.name = path.lstrip("/")
+        archive.extract(member, "/", numeric_owner=True)
+        while path != "/" and path not in self._own:
+            self._own.add(path)
+            path = os.path.dirname(path)
+
+
+def _remove(path: str) -> None:
+    if os.path.islink(path) or not os.path.isdir(path):
+        if os.path.lexists(path):
+            os.unlink(path)
+    else:
+        shutil.rmtree(path)
+
+
+def unpack(root: str, windows: list[tuple[int, int]], source: int) -> dict[str, object]:
+    """Shut the process up in `root` and unpack there. Raises Unusable, OSError, tarfile.TarError."""
+    os.umask(0o022)
+    os.chroot(root)
+    os.chdir("/")
+    size, digests = 0, []
+    for offset, length in windows:
+        stream = _Counted(open_layer(Window(source, offset, length)), MOST_BYTES - size)
+        layer = Layer()
+        with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
+            layer.apply(archive)
+        size += layer.size
+        digests.append(stream.finish())
+    return {"size": size, "digests": digests}
+
+
+def main() -> int:
+    root, *given = sys.argv[1:]
+    windows = [(int(offset), int(size)) for offset, _, size in (each.partition(":") for each in given)]
+    try:
+        answer = unpack(root, windows, 0)
+    except Unusable as error:
+        answer = {"error": str(error)}
+    except (
+        tarfile.TarError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        ValueError,
+        KeyError,
+        RecursionError,
+    ) as error:
+        answer = {"error": f"This is no tar archive of a root file system: {error}."}
+    except OSError as error:
+        answer = {"error": f"The archive cannot be unpacked: {error.strerror or error}."}
+    print(json.dumps(answer))
+    return 1 if "error" in answer else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
