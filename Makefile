@@ -19,8 +19,10 @@ install-dev: .venv/.installed-dev
 run: install
 	@exec $(BIN)/python -m netadmin.launcher
 
+# With a socket for the docker command, unless something else is said about that.
 demo: install
-	@exec $(BIN)/python -m netadmin.launcher --demo
+	@NETADMIN_DOCKER_SOCKETS="$${NETADMIN_DOCKER_SOCKETS-$${NETADMIN_STATE_DIR:-/var/lib/netadmin}/docker}" \
+	    exec $(BIN)/python -m netadmin.launcher --demo
 
 test: install-dev
 	@exec $(BIN)/python -m tests.run $(SUITES)

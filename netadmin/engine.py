@@ -6,6 +6,7 @@ requests cannot give up: it loses what follows the head. Connections that ask fo
 
 import asyncio
 import logging
+import os
 import re
 import socket
 from collections.abc import Callable, Mapping
@@ -43,6 +44,9 @@ class EngineProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.app_state = {**self.app_state, "hijack": self.hijack}
+        if "certificate" in self.app_state:
+            # There the Docker Engine API is all there is.
+            self.ws_protocol_class = None
         super().connection_made(transport)
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -88,16 +92,18 @@ class WebProtocol(HttpToolsProtocol):
 
 
 class EngineSockets:
-    """One Unix socket for each host, DIR/NAME.sock, which only its owner can connect to."""
+    """One Unix socket for each host, DIR/NAME.sock, which its owner can connect to, and a group if one is given."""
 
     def __init__(
         self,
         folder: Path,
+        group: int | None,
         open_unix: Callable[[Path], socket.socket],
         make_protocol: Callable[[Mapping[str, Any]], asyncio.Protocol],
     ) -> None:
         """`make_protocol` gets what the application shall find in the state of such a connection."""
-        self._folder, self._open_unix, self._make_protocol = folder, open_unix, make_protocol
+        self._folder, self._group = folder, group
+        self._open_unix, self._make_protocol = open_unix, make_protocol
         self._open: dict[str, asyncio.AbstractServer] = {}
 
     async def adjust(self, names: set[str]) -> None:
@@ -106,7 +112,7 @@ class EngineSockets:
             self._open.pop(name).close()
         for path in self._folder.glob("*.sock"):
             # Of hosts that went, also while no server ran.
-            if path.stem not in self._open:
+            if path.stem not in self._open and not _is_served(path):
                 path.unlink(missing_ok=True)
         for name in sorted(names - self._open.keys()):
             try:
@@ -118,13 +124,30 @@ class EngineSockets:
         return self._folder / f"{name}.sock"
 
     async def _listen(self, name: str) -> asyncio.AbstractServer:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        loop = asyncio.get_running_loop()
-        return await loop.create_unix_server(
-            lambda: self._make_protocol({"docker_host": name}), sock=self._open_unix(self._path(name))
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700 if self._group is None else 0o755)
+        path = self._path(name)
+        if _is_served(path):
+            raise FileExistsError(f"another program answers on {path}")
+        listener = self._open_unix(path)
+        if self._group is not None:
+            os.chown(path, -1, self._group)
+            path.chmod(0o660)
+        return await asyncio.get_running_loop().create_unix_server(
+            lambda: self._make_protocol({"docker_host": name}), sock=listener
         )
 
     def close(self) -> None:
         for name, server in self._open.items():
             server.close()
             self._path(name).unlink(missing_ok=True)
+
+
+def _is_served(path: Path) -> bool:
+    """Somebody listens there: it is not what a server of ours left behind."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True

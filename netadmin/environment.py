@@ -3,6 +3,7 @@
 Knows no Django: settings, launcher and command line all read from here.
 """
 
+import grp
 import ipaddress
 import os
 import re
@@ -22,6 +23,7 @@ LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path, unix(7)."""
 
 
+_PLAIN_NAME = re.compile(r"[a-z0-9:]([a-z0-9:._-]*[a-z0-9:])?\Z")
 LARGEST = 36500
 """Of an amount of hours or days: a hundred years of days."""
 Block = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -90,6 +92,10 @@ class Environment:
     redis_url: str | None
     broker_listen: str | None
     advertise: str | None
+    docker_listen: str | None
+    docker_dir: Path | None
+    """NAME.sock in it is the Docker Engine API of the host of that name, for the local administrator."""
+    docker_group: str | None
     url: str | None
     allowed_hosts: tuple[str, ...]
     proxies: tuple[Block, ...]
@@ -110,6 +116,9 @@ class Environment:
             redis_url=variables.get("REDIS_URL") or None,
             broker_listen=variables.get("NETADMIN_BROKER_LISTEN") or None,
             advertise=variables.get("NETADMIN_ADVERTISE") or None,
+            docker_listen=variables.get("NETADMIN_DOCKER_LISTEN") or None,
+            docker_dir=Path(given) if (given := variables.get("NETADMIN_DOCKER_SOCKETS")) else None,
+            docker_group=variables.get("NETADMIN_DOCKER_GROUP") or None,
             url=(variables.get("NETADMIN_PUBLIC_URL") or "").rstrip("/") or None,
             allowed_hosts=_read_words(variables.get("NETADMIN_ALLOWED_HOSTS")),
             proxies=_read_blocks("NETADMIN_PROXIES", variables.get("NETADMIN_PROXIES")),
@@ -132,7 +141,8 @@ class Environment:
             raise Misconfigured(
                 f"NETADMIN_STATE_DIR is too long by {over} characters: no Unix socket can be made below it."
             )
-        _ = self.listen_address, self.broker_address, self.database
+        self._check_docker_sockets()
+        _ = self.listen_address, self.broker_address, self.docker_address, self.database
         if self.advertise and not _is_address(self.advertise):
             raise Misconfigured(f"NETADMIN_ADVERTISE must be an IP address, not {self.advertise!r}.")
         if self.url and not _is_url(self.url, ("http", "https")):
@@ -145,6 +155,30 @@ class Environment:
             )
         if self.redis_url and not _is_url(self.redis_url, ("redis", "rediss", "unix")):
             raise Misconfigured("REDIS_URL must look like redis://host:6379/0, rediss://… or unix:///path.")
+
+    def _check_docker_sockets(self) -> None:
+        folder = self.docker_dir
+        if folder is not None and not folder.is_absolute():
+            raise Misconfigured(f"NETADMIN_DOCKER_SOCKETS must be an absolute path, not {str(folder)!r}.")
+        if self.docker_group is None:
+            return
+        if folder is None or folder.is_relative_to(self.state_dir):
+            raise Misconfigured(
+                "NETADMIN_DOCKER_GROUP needs NETADMIN_DOCKER_SOCKETS outside the state directory, which only root "
+                "can enter: such as /run/netadmin."
+            )
+        if self.docker_group_id is None:
+            raise Misconfigured(f"NETADMIN_DOCKER_GROUP: this machine has no group {self.docker_group!r}.")
+
+    @property
+    def docker_group_id(self) -> int | None:
+        """Of the group whose members may use the sockets of the Docker Engine API beside root; None for none."""
+        if self.docker_group is None:
+            return None
+        try:
+            return grp.getgrnam(self.docker_group).gr_gid
+        except KeyError:
+            return None
 
     @property
     def listen_address(self) -> tuple[str, int]:
@@ -162,7 +196,9 @@ class Environment:
 
         https://owasp.org/www-community/attacks/DNS_Rebinding
         """
-        address = self.listen_address[0]
+        return self._names(self.listen_address[0])
+
+    def _names(self, address: str) -> list[str]:
         local = ["localhost", "127.0.0.1", "[::1]"]
         if address not in ("127.0.0.1", "::1"):
             own = list_addresses() if address in ("0.0.0.0", "::") else [address]
@@ -176,6 +212,25 @@ class Environment:
     def broker_address(self) -> tuple[str, int] | None:
         """(address, port) on which the private Redis takes other hosts' connections, with TLS."""
         return _read_address("NETADMIN_BROKER_LISTEN", self.broker_listen) if self.broker_listen else None
+
+    @property
+    def docker_address(self) -> tuple[str, int] | None:
+        """(address, port) on which the Docker Engine API is spoken over TLS, with a certificate for each client."""
+        return _read_address("NETADMIN_DOCKER_LISTEN", self.docker_listen) if self.docker_listen else None
+
+    @property
+    def docker_names(self) -> list[str]:
+        """What clients may call this server there, as its certificate says: addresses and plain names."""
+        assert self.docker_address is not None
+        address = self.docker_address[0]
+        own = [] if address in ("0.0.0.0", "::") else [address]
+        named = [name.strip("[]") for name in self._names(address)]
+        return list(dict.fromkeys([*own, *(name for name in named if _PLAIN_NAME.match(name))]))
+
+    @property
+    def docker_tls(self) -> Path:
+        """The server's certificate for that, and the authority of ours that signs it and those of the clients."""
+        return self.state_dir / "docker-tls"
 
     @property
     def database(self) -> dict[str, Any] | None:
@@ -250,11 +305,6 @@ class Environment:
     def web_socket(self) -> Path:
         """Requests that come over it are the local administrator's; mode 0600."""
         return self.state_dir / "web.sock"
-
-    @property
-    def docker_dir(self) -> Path:
-        """NAME.sock in it is the Docker Engine API of the host of that name, for the local administrator."""
-        return self.state_dir / "docker"
 
     @property
     def host_dir(self) -> Path:

@@ -36,6 +36,7 @@ class Product:
             "NETADMIN_STATE_DIR": str(self.state_dir),
             "NETADMIN_HOST_NAME": "node1",
             "NETADMIN_LISTEN": self.listen,
+            "NETADMIN_DOCKER_SOCKETS": str(self.state_dir / "docker"),
             **self.settings,
         }
 

@@ -1,4 +1,4 @@
-"""API tokens, with which programs and far command lines sign in, and what teams are granted, and failed sign-ins."""
+"""API tokens and certificates, with which programs sign in, and what teams are granted, and failed sign-ins."""
 
 import hashlib
 import hmac
@@ -32,6 +32,25 @@ class ApiToken(models.Model):
 
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now
+
+
+class ClientCertificate(models.Model):
+    """Who shows it to the Docker Engine API's TLS listener is its user; taken back by removing the row."""
+
+    fingerprint = models.CharField(
+        max_length=64, unique=True, editable=False, help_text="SHA-256 of the whole."
+    )
+    name = models.CharField(max_length=100, help_text="What it is for.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="certificates")
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField()
+    last_used = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Grant(models.Model):

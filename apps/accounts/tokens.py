@@ -29,15 +29,20 @@ def issue(
     user: User, name: str, *, expires: datetime | None = None, by: ApiToken | None = None
 ) -> tuple[ApiToken, str]:
     """A new token and its text, which cannot be had again. `by`: the token with which it is asked for."""
-    if expires is not None and expires <= datetime.now(UTC):
-        raise Invalid("expired", "The token would have expired already.", "expires")
-    if by is not None and by.expires is not None and (expires is None or expires > by.expires):
-        raise Forbidden("outlives", "A token cannot make one that lives longer than itself.", "expires")
+    check_end(expires, by)
     key, salt, secret = secrets.token_hex(8), secrets.token_hex(16), secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         key=key, salt=salt, digest=hash_secret(salt, secret), name=name, user=user, expires=expires
     )
     return token, f"nad_{key}.{secret}"
+
+
+def check_end(expires: datetime | None, by: ApiToken | None) -> None:
+    """Of a token or certificate that is asked for with the token `by`."""
+    if expires is not None and expires <= datetime.now(UTC):
+        raise Invalid("expired", "It would have expired already.", "expires")
+    if by is not None and by.expires is not None and (expires is None or expires > by.expires):
+        raise Forbidden("outlives", "A token cannot make anything that lives longer than itself.", "expires")
 
 
 def recognise(text: str) -> ApiToken:

@@ -210,6 +210,11 @@ class Tokens(filters.FilterSet):
     name = filters.CharFilter()
 
 
+class Certificates(filters.FilterSet):
+    name = filters.CharFilter()
+    user = filters.CharFilter(field_name="user__username")
+
+
 class Grants(filters.FilterSet):
     team = filters.CharFilter(field_name="team__name")
     label = filters.CharFilter()

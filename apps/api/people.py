@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.accounts.models import ApiToken, Failure, Grant
+from apps.accounts.models import ApiToken, ClientCertificate, Failure, Grant
 from apps.accounts.roles import Role
 from apps.accounts.throttle import WINDOW, limit_of
 
@@ -26,6 +26,30 @@ class NewToken(TokenOut):
 
     def get_token(self, token: ApiToken) -> str:
         return str(self.context["text"])
+
+
+class CertificateOut(serializers.ModelSerializer[ClientCertificate]):
+    user = serializers.CharField(source="user.username", help_text="Whom the Docker Engine API takes it for.")
+
+    class Meta:
+        model = ClientCertificate
+        fields = ["id", "name", "user", "fingerprint", "created", "expires", "last_used"]
+
+
+class NewCertificate(CertificateOut):
+    """With what is to be kept where the key is, all PEM."""
+
+    certificate = serializers.SerializerMethodField()
+    authority = serializers.SerializerMethodField(help_text="By which clients know the server.")
+
+    class Meta(CertificateOut.Meta):
+        fields = [*CertificateOut.Meta.fields, "certificate", "authority"]
+
+    def get_certificate(self, _: ClientCertificate) -> str:
+        return str(self.context["certificate"])
+
+    def get_authority(self, _: ClientCertificate) -> str:
+        return str(self.context["authority"])
 
 
 class GrantOut(serializers.ModelSerializer[Grant]):

@@ -200,6 +200,20 @@ class TokenCreate(Strict):
     )
 
 
+class CertificateCreate(Strict):
+    name = serializers.CharField(max_length=100)
+    request = serializers.CharField(
+        max_length=16 * 1024, help_text="PEM of a request to certify an elliptic key."
+    )
+    user = optional_text()
+    expires = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Missing: when the server's usual time is over.",
+    )
+
+
 class GrantCreate(Strict):
     team = serializers.CharField(max_length=150)
     network = optional_text()

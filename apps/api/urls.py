@@ -4,7 +4,7 @@ from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
-from apps.api.views.accounts import FailureView, MeView, SessionView, TokenView
+from apps.api.views.accounts import CertificateView, FailureView, MeView, SessionView, TokenView
 from apps.api.views.connectivity import CheckView, LinksView, MatrixView, ResolveView, StatisticsView
 from apps.api.views.containers import ContainerView
 from apps.api.views.hosts import HostView, JoinView
@@ -25,6 +25,7 @@ router.register("pools", PoolView, basename="pool")
 router.register("operations", OperationView, basename="operation")
 router.register("grants", GrantView, basename="grant")
 router.register("failures", FailureView, basename="failure")
+router.register("certificates", CertificateView, basename="certificate")
 router.register("tokens", TokenView, basename="token")
 
 urlpatterns = [

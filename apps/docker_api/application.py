@@ -1,6 +1,7 @@
 """The Docker Engine API as an ASGI application: finds host, account, version and handler, and words every refusal.
 
-It answers below /hosts/NAME/ on the web server's sockets, and on each host's own Unix socket from the root on.
+It answers below /hosts/NAME/ on the web server's sockets, and on each host's own Unix socket from the root on. Where
+clients show certificates there is nothing else.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote
 
 from django.contrib.auth.models import User
@@ -38,11 +39,11 @@ class DockerApi:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         place = locate(scope) if scope["type"] == "http" else None
-        if place is None:
+        if place is None and "certificate" not in scope.get("state", {}):
             await self.inner(scope, receive, send)
             return
         try:
-            response = await answer(scope, receive, *place)
+            response = await answer(scope, receive, *(place or refuse_place()))
         except EngineError as error:
             response = Answer({"message": error.message}, status=error.status)
         except Exception:
@@ -63,6 +64,10 @@ def locate(scope: Mapping[str, Any]) -> tuple[str, str] | None:
         return name, unquote(path)
     found = PLACE.match(path)
     return (unquote(found[1]), unquote(found[2])) if found else None
+
+
+def refuse_place() -> NoReturn:
+    raise EngineError(404, "Say which host: tcp://SERVER:PORT/hosts/NAME.")
 
 
 async def answer(scope: Mapping[str, Any], receive: Receive, host_name: str, path: str) -> Answer | Any:

@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from apps.accounts.authentication import SCHEME
+from apps.accounts.certificates import BadCertificate
+from apps.accounts.certificates import recognise as recognise_certificate
 from apps.accounts.local import is_local
 from apps.accounts.roles import local_administrator, may_change_something, role_of
 from apps.accounts.tokens import BadToken, recognise
@@ -13,7 +15,8 @@ from apps.docker_api.refusals import EngineError
 
 
 def recognise_user(scope: Mapping[str, Any], headers: Mapping[str, str]) -> User:
-    """The account; EngineError 401 when nobody has shown who they are. Who sends a token is who it says."""
+    """The account; EngineError 401 when nobody has shown who they are. Who sends a token is who it says, whatever
+    the connection; then who shows a certificate is who that says."""
     authorization = headers.get("authorization", "")
     if authorization:
         scheme, _, text = authorization.partition(" ")
@@ -22,6 +25,11 @@ def recognise_user(scope: Mapping[str, Any], headers: Mapping[str, str]) -> User
         try:
             return recognise(text.strip()).user
         except BadToken as error:
+            raise EngineError(401, f"unauthorized: {error}") from None
+    if shown := scope.get("state", {}).get("certificate"):
+        try:
+            return recognise_certificate(shown).user
+        except BadCertificate as error:
             raise EngineError(401, f"unauthorized: {error}") from None
     user = local_administrator() if is_local(scope) else None
     if user is None or role_of(user) is None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from unfold import widgets
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from apps.accounts.models import ApiToken, Failure, Grant
+from apps.accounts.models import ApiToken, ClientCertificate, Failure, Grant
 from apps.accounts.roles import OPERATORS, Role, role_of
 from apps.accounts.tokens import issue, usual_end
 from apps.delivery import grants
@@ -142,6 +142,25 @@ class TokenAdmin(_Administrators, ServiceAdmin):
         return False
 
     def remove(self, request: HttpRequest, row: ApiToken) -> None:
+        row.delete()
+
+
+@admin.register(ClientCertificate)
+class CertificateAdmin(_Administrators, ServiceAdmin):
+    """They are made where their keys are: `netadmin certificate create`."""
+
+    list_display = ["name", "user", "created", "expires", "last_used"]
+    list_select_related = ["user"]
+    search_fields = ["name", "user__username"]
+    shown = ["name", "user", "fingerprint", "created", "expires", "last_used"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def remove(self, request: HttpRequest, row: ClientCertificate) -> None:
         row.delete()
 
 

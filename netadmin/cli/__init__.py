@@ -2,7 +2,18 @@
 
 import click
 
-from netadmin.cli import access, connectivity, container, host, image, listing, network, process, worker
+from netadmin.cli import (
+    access,
+    certificate,
+    connectivity,
+    container,
+    host,
+    image,
+    listing,
+    network,
+    process,
+    worker,
+)
 from netadmin.cli.session import make_host_option
 
 
@@ -37,6 +48,7 @@ for _command in (
     access.login,
     access.logout,
     access.token,
+    certificate.certificate,
     access.grant,
     access.failure,
     access.version,

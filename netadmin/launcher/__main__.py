@@ -36,6 +36,8 @@ def greet(environment: Environment, prepared: dict[str, str]) -> None:
     )
     if prepared.get("password"):
         say(f"user {prepared['user']}   password {prepared['password']}   (shown once)")
+    if environment.docker_dir:
+        say(f"docker -H unix://{environment.docker_dir}/{prepared['host']}.sock network ls")
     say(f"logs in {log_folder(environment)}; Ctrl-C stops everything\n")
 
 

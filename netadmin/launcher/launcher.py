@@ -66,16 +66,9 @@ class Launcher:
 
     def _check_address(self) -> None:
         """A taken port said at once, in the words of the setting."""
-        address, port = self._environment.listen_address
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address, port))
-            except OSError as error:
-                raise Failed(
-                    f"netadmin cannot listen on {self._environment.listen} ({error.strerror}); "
-                    "free it, or set NETADMIN_LISTEN to another ADDRESS:PORT."
-                ) from error
+        _check_free("NETADMIN_LISTEN", self._environment.listen_address)
+        if self._environment.docker_address is not None:
+            _check_free("NETADMIN_DOCKER_LISTEN", self._environment.docker_address)
 
     async def _outlive_predecessor(self) -> None:
         """The children of a launcher that was killed may still be ending, and remove their sockets as they go."""
@@ -132,3 +125,17 @@ class Launcher:
                 return
             await asyncio.sleep(0.1)
         self._say(explain(f"host {name} has not reported yet", self._log_dir, "host worker"))
+
+
+def _check_free(setting: str, at: tuple[str, int]) -> None:
+    address, port = at
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            shown = f"[{address}]" if ":" in address else address
+            raise Failed(
+                f"netadmin cannot listen on {shown}:{port} ({error.strerror}); "
+                f"free it, or set {setting} to another ADDRESS:PORT."
+            ) from error

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from netadmin.certificates import make_certificate, write_private
 from netadmin.environment import Environment
-from netadmin.launcher.certificates import make_certificate, write_private
 from workers.supervision.children import NotReady
 
 PROGRAMS = ("valkey-server", "redis-server")

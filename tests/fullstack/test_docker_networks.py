@@ -3,20 +3,23 @@
 import json
 import socket
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docker import Docker
+from netadmin.certificates import make_certificate
+from tests.docker import CLIENT, Docker
 from tests.product import Product, find_free_port
 
 
 @pytest.fixture(scope="module")
 def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """One that other machines may join."""
+    """One that other machines may join, and clients with certificates."""
     product = Product(tmp_path_factory.mktemp("state"))
+    product.settings["NETADMIN_DOCKER_LISTEN"] = f"127.0.0.1:{find_free_port()}"
     product.settings["NETADMIN_BROKER_LISTEN"] = f"127.0.0.1:{find_free_port()}"
     product.start()
     yield product
@@ -109,6 +112,55 @@ def test_over_tcp_a_token_is_needed(docker: Docker, product: Product, tmp_path: 
     somebody.do("network create remote")
     assert docker.do("network ls -q --filter name=^remote$") != ""
     somebody.do("network rm remote")
+
+
+def show_certificate(product: Product, folder: Path) -> Docker:
+    files = [
+        f"--tls{what}={folder / file}" for what, file in (("cacert", "ca"), ("cert", "cert"), ("key", "key"))
+    ]
+    address = f"tcp://{product.settings['NETADMIN_DOCKER_LISTEN']}/hosts/node1"
+    return Docker(product, address=address, arguments=("--tlsverify", *(f"{each}.pem" for each in files)))
+
+
+def test_a_certificate_opens_the_engine_until_it_is_taken_back(product: Product, tmp_path: Path) -> None:
+    identity = product.do(f"certificate create laptop {tmp_path / 'own'}")
+    client = show_certificate(product, tmp_path / "own")
+    assert stat.S_IMODE((tmp_path / "own" / "key.pem").stat().st_mode) == 0o600
+    client.do("network create ciphered")
+    client.do("run -d --name inside --network ciphered host sleep 60")
+    # The client says that its input has ended, and waits for the output.
+    sent = "".join(f"{number} and more of it\n" for number in range(50_000))
+    assert client.run("exec", "-i", "inside", "cat", stdin=sent).stdout == sent
+    assert client.run("exec", "-i", "inside", "wc", "-c", stdin="four").stdout == "4\n"
+    assert client.run("exec", "inside", "sh", "-c", "echo told; exit 3").returncode == 3
+    client.do("rm -f inside")
+    options = ",".join(
+        f"{key}={tmp_path}/own/{file}.pem" for key, file in (("ca", "ca"), ("cert", "cert"), ("key", "key"))
+    )
+    plain = Docker(product, config=tmp_path / "config")
+    plain.do(f"context create far --docker host={client.host},{options}")
+    there = subprocess.run(
+        [*product.prefix, CLIENT, "--config", tmp_path / "config", "--context", "far", "network", "ls", "-q"],
+        env=plain.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert client.do("network ls -q --filter name=ciphered") in there.stdout.split()
+    client.do("network rm ciphered")
+    product.do(f"certificate rm {identity}")
+    assert client.refuse("network ls") == "unauthorized: The certificate has been taken back."
+
+
+def test_without_a_certificate_of_ours_nobody_is_heard(product: Product, tmp_path: Path) -> None:
+    product.do(f"certificate create laptop {tmp_path / 'own'}")
+    strange = make_certificate(tmp_path / "strange", "127.0.0.1")
+    for target, source in (("cert.pem", strange.certificate), ("key.pem", strange.key)):
+        (tmp_path / "own" / target).write_bytes(source.read_bytes())
+    assert show_certificate(product, tmp_path / "own").run("network", "ls").returncode == 1
+    bare = Docker(product, address=f"tcp://{product.settings['NETADMIN_DOCKER_LISTEN']}/hosts/node1")
+    assert bare.run("network", "ls").returncode == 1
+    assert bare.run("--tls", "network", "ls").returncode != 0
 
 
 def test_each_host_has_its_socket_while_it_is_one(docker: Docker, product: Product, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from netadmin.launcher.certificates import make_certificate
+from netadmin.certificates import make_certificate
 from tests.fleet import Fleet, Machine, await_true
 from tests.postgresql import running_postgresql
 

@@ -59,10 +59,13 @@ MODELS: dict[str, dict[str, frozenset[str]]] = {
         | HISTORY
         for model in ("auth_user", "auth_group", "accounts_apitoken", "accounts_grant")
     },
-    "accounts_failure": {
-        **dict.fromkeys(("changelist", "change", "delete"), ADMINISTRATORS),
-        **HISTORY,
-        "add": NO_ONE,
+    **{
+        model: {
+            **dict.fromkeys(("changelist", "change", "delete"), ADMINISTRATORS),
+            **HISTORY,
+            "add": NO_ONE,
+        }
+        for model in ("accounts_failure", "accounts_clientcertificate")
     },
 }
 SOCKETS = {

@@ -1,9 +1,9 @@
-"""/session/, /tokens/, /failures/ and /me/"""
+"""/session/, /tokens/, /certificates/, /failures/ and /me/"""
 
 from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
@@ -13,14 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.models import ApiToken, Failure
+from apps.accounts import certificates
+from apps.accounts.models import ApiToken, ClientCertificate, Failure
 from apps.accounts.permissions import Administrators, SignedIn
-from apps.accounts.roles import account, may_change_something, role_of
+from apps.accounts.roles import Role, account, may_change_something, role_of
 from apps.accounts.tokens import issue, usual_end
 from apps.api import filters, requests
-from apps.api.people import FailureOut, Me, NewToken, TokenOut
+from apps.api.people import CertificateOut, FailureOut, Me, NewCertificate, NewToken, TokenOut
 from apps.api.views.base import Resource, read
-from apps.common.errors import NotFound, Unauthorised
+from apps.common.errors import Forbidden, NotFound, Unauthorised
 
 
 class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
@@ -51,6 +52,52 @@ class TokenView(mixins.ListModelMixin, Resource[ApiToken]):
         if token is None:
             raise NotFound("token_not_found", f"You have no token {self.term}.", "token")
         token.delete()
+        return Response(status=204)
+
+
+class CertificateView(mixins.ListModelMixin, Resource[ClientCertificate]):
+    """With which the Docker Engine API knows its clients: one's own, for administrators everybody's."""
+
+    serializer_class = CertificateOut
+    filterset_class = filters.Certificates
+    lookup_value_regex = "[0-9]{1,18}"
+    queryset = ClientCertificate.objects.none()
+    permission_classes = [SignedIn]
+
+    def get_queryset(self) -> QuerySet[ClientCertificate]:
+        known = ClientCertificate.objects.select_related("user")
+        user = account(self.request.user)
+        return known if role_of(user) is Role.ADMIN else known.filter(user=user)
+
+    @extend_schema(request=requests.CertificateCreate, responses={201: NewCertificate})
+    def create(self, request: Request) -> Response:
+        """Certify a key; only administrators do it for other accounts than their own."""
+        given = read(requests.CertificateCreate, request)
+        by = request.auth if isinstance(request.auth, ApiToken) else None
+        made, certificate, authority = certificates.issue(
+            self._find_user(given["user"]), given["name"], given["request"], expires=given["expires"], by=by
+        )
+        context = {"certificate": certificate, "authority": authority}
+        return Response(NewCertificate(made, context=context).data, status=201)
+
+    def _find_user(self, name: str | None) -> User:
+        user = account(self.request.user)
+        if name is None or name == user.get_username():
+            return user
+        if role_of(user) is not Role.ADMIN:
+            raise Forbidden("administrators_only", "Only administrators certify keys of others.", "user")
+        found = User.objects.filter(username=name).first()
+        if found is None:
+            raise NotFound("user_not_found", f"There is no account named {name!r}.", "user")
+        return found
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Take a certificate back."""
+        found = self.get_queryset().filter(pk=int(self.term)).first()
+        if found is None:
+            raise NotFound("certificate_not_found", f"You have no certificate {self.term}.", "certificate")
+        found.delete()
         return Response(status=204)
 
 

@@ -4,6 +4,41 @@
  */
 
 export interface paths {
+    "/api/v1/certificates/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description With which the Docker Engine API knows its clients: one's own, for administrators everybody's. */
+        get: operations["certificates_list"];
+        put?: never;
+        /** @description Certify a key; only administrators do it for other accounts than their own. */
+        post: operations["certificates_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificates/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Take a certificate back. */
+        delete: operations["certificates_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/check/": {
         parameters: {
             query?: never;
@@ -915,6 +950,33 @@ export interface components {
             /** @default  */
             reason?: string;
         };
+        Certificate: {
+            readonly id: number;
+            /** @description What it is for. */
+            name: string;
+            /** @description Whom the Docker Engine API takes it for. */
+            user: string;
+            /** @description SHA-256 of the whole. */
+            readonly fingerprint: string;
+            /** Format: date-time */
+            readonly created: string;
+            /** Format: date-time */
+            expires: string;
+            /** Format: date-time */
+            readonly last_used: string | null;
+        };
+        /** @description Refuses fields that it does not know: a misspelt one must not pass in silence. */
+        CertificateCreateRequest: {
+            name: string;
+            /** @description PEM of a request to certify an elliptic key. */
+            request: string;
+            user?: string | null;
+            /**
+             * Format: date-time
+             * @description Missing: when the server's usual time is over.
+             */
+            expires?: string | null;
+        };
         /** @description Whether one container reaches another; the first step that is not ok is the reason. */
         Check: {
             source: components["schemas"]["PlacedRef"];
@@ -1438,6 +1500,25 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description With what is to be kept where the key is, all PEM. */
+        NewCertificate: {
+            readonly id: number;
+            /** @description What it is for. */
+            name: string;
+            /** @description Whom the Docker Engine API takes it for. */
+            user: string;
+            /** @description SHA-256 of the whole. */
+            readonly fingerprint: string;
+            /** Format: date-time */
+            readonly created: string;
+            /** Format: date-time */
+            expires: string;
+            /** Format: date-time */
+            readonly last_used: string | null;
+            readonly certificate: string;
+            /** @description By which clients know the server. */
+            readonly authority: string;
+        };
         /** @description With the text that is shown this once. */
         NewToken: {
             readonly id: number;
@@ -1489,6 +1570,21 @@ export interface components {
          * @enum {string}
          */
         OutcomeEnum: "pending" | "done" | "failed";
+        PaginatedCertificateList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?offset=400&limit=100
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?offset=200&limit=100
+             */
+            previous?: string | null;
+            results: components["schemas"]["Certificate"][];
+        };
         PaginatedContainerList: {
             /** @example 123 */
             count: number;
@@ -1884,6 +1980,225 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    certificates_list: {
+        parameters: {
+            query?: {
+                /** @description Number of results to return per page. */
+                limit?: number;
+                name?: string;
+                /** @description The initial index from which to return the results. */
+                offset?: number;
+                user?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedCertificateList"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    certificates_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description respond-async: answer at once; wait: 503 instead of 202 when the host is silent. */
+                Prefer?: "respond-async" | "wait";
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateCreateRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewCertificate"];
+                };
+            };
+            /** @description Recorded; the host has not answered yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The role does not allow it, or the rules never do. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The present state forbids it, or the host could not do it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    certificates_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description respond-async: answer at once; wait: 503 instead of 202 when the host is silent. */
+                Prefer?: "respond-async" | "wait";
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Recorded; the host has not answered yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The role does not allow it, or the rules never do. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The present state forbids it, or the host could not do it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     check_retrieve: {
         parameters: {
             query: {

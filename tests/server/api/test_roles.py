@@ -10,7 +10,7 @@ from apps.delivery.models import Operation
 from tests.server.people import ROLES, make_client
 
 pytestmark = pytest.mark.django_db
-OWN = {"token-list", "token-detail"}
+OWN = {"token-list", "token-detail", "certificate-list", "certificate-detail"}
 """Everybody's own things."""
 OPEN = {"schema", "docs", "join", "session"}
 """Descriptions of the API, which hold nothing of anybody's, and where a machine shows a token of its own."""

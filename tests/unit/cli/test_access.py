@@ -154,6 +154,34 @@ def test_tokens_are_made_listed_and_taken_back(netadmin: Invoke, far_end: FarEnd
     assert netadmin("token", "rm", "3").stdout == "3\n"
 
 
+def test_certificates_are_made_listed_and_taken_back(
+    netadmin: Invoke, far_end: FarEnd, tmp_path: Path
+) -> None:
+    shown = {"id": 3, "name": "laptop", "user": "jo", "expires": "2030-01-31T12:00:00Z"}
+    far_end.tell(
+        "POST", "certificates/", {**shown, "certificate": "CERTIFICATE", "authority": "AUTHORITY"}, 201
+    )
+    far_end.tell("GET", "certificates/", page(shown))
+    far_end.tell("DELETE", "certificates/3/", None, 204)
+    folder = tmp_path / "own"
+    assert netadmin("certificate", "create", "laptop", str(folder), "--user", "jo").stdout == "3\n"
+    sent = far_end.requests[0].body
+    assert (sent["name"], sent["user"], sent["expires"]) == ("laptop", "jo", None)
+    assert sent["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
+    key = (folder / "key.pem").read_text()
+    assert "PRIVATE KEY" in key and "PRIVATE" not in sent["request"]
+    assert ((folder / "cert.pem").read_text(), (folder / "ca.pem").read_text()) == (
+        "CERTIFICATE",
+        "AUTHORITY",
+    )
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    again = netadmin("certificate", "create", "laptop", str(folder))
+    assert again.exit_code == 1 and "is there already" in again.stderr
+    assert (folder / "key.pem").read_text() == key
+    assert netadmin("certificate", "ls").stdout.splitlines()[1].split()[:3] == ["3", "laptop", "jo"]
+    assert netadmin("certificate", "rm", "3").stdout == "3\n"
+
+
 def test_grants_are_made_listed_and_taken_back(netadmin: Invoke, far_end: FarEnd) -> None:
     far_end.tell("POST", "grants/", {"id": 3}, 201)
     shown = {"id": 3, "team": "web", "network": "", "network_name": None, "label": "team", "value": "web"}

@@ -21,6 +21,7 @@ def test_without_any_variable_everything_is_embedded_and_local() -> None:
     assert environment.channel_url == "unix:///var/lib/netadmin/redis/redis.sock"
     assert environment.admin_password is None
     assert not environment.debug
+    assert (environment.docker_dir, environment.docker_address) == (None, None)
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
@@ -65,6 +66,9 @@ def test_an_ipv6_address_to_listen_on_goes_in_brackets() -> None:
         ("DATABASE_URL", "postgresql://localhost"),
         ("DATABASE_URL", "postgresql://localhost:port/netadmin"),
         ("DATABASE_URL", "postgresql://[localhost/netadmin"),
+        ("NETADMIN_DOCKER_LISTEN", "2376"),
+        ("NETADMIN_DOCKER_SOCKETS", "docker"),
+        ("NETADMIN_DOCKER_GROUP", "root"),
         ("NETADMIN_PROXIES", "proxy.example"),
         ("NETADMIN_PROXIES", "10.0.0.1/8"),
         ("NETADMIN_SESSION_HOURS", "0"),
