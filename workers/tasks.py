@@ -211,6 +211,15 @@ def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str,
         case "follow_logs":
             supervisor.follow_logs(**arguments)
             return {}
+        case "attach":
+            supervisor.attach(**arguments)
+            return {}
+        case "resize":
+            supervisor.resize(**arguments)
+            return {}
+        case "signal":
+            supervisor.signal(**arguments)
+            return {}
         case "explain_names":
             return {"answers": _explain_names(state_dir, **arguments)}
         case "measure":

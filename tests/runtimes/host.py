@@ -88,6 +88,7 @@ class Machine:
         sandbox: str = "box",
         incarnation: int = 1,
         timeout: float = 5.0,
+        **streams: bool,
     ) -> Process:
         return Process(
             container=container,
@@ -97,6 +98,7 @@ class Machine:
             command=command,
             env={MARK: self.mark},
             stop_timeout=timeout,
+            **streams,
         )
 
     def start(self, script: str, **options: object) -> int:
@@ -136,6 +138,7 @@ class Session:
         assert self._pubsub.get_message(timeout=PATIENCE)
         self.output = {1: b"", 2: b""}
         self.code: int | None = None
+        self.ended = False
         self.largest = 0
 
     def send(self, kind: int, data: bytes = b"") -> None:
@@ -156,10 +159,11 @@ class Session:
             message = self._pubsub.get_message(timeout=0.1)
             if message is None:
                 continue
-            assert self.code is None, "a frame came after the exit"
+            assert not self.ended, "a frame came after the exit"
             kind, data = message["data"][0], message["data"][1:]
             self.largest = max(self.largest, len(data))
             if kind == 3:
+                self.ended = True
                 self.code = json.loads(data)["code"]
             else:
                 self.output[kind] += data

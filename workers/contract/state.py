@@ -95,9 +95,9 @@ class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="contai
     image: str = ""
     """Id of the image, of this host's own store, whose root file system the process has; empty: the host's own root."""
     terminal: bool = False
-    """The process has a terminal; only with an image."""
+    """The process has a terminal."""
     open_stdin: bool = False
-    """Its standard input stays open, for whoever attaches; only with an image."""
+    """Its standard input stays open, for whoever attaches."""
     working_dir: str = ""
     user: str = ""
     """`name` or `uid`, and `:group` behind it; only with an image. Empty: root."""

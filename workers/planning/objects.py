@@ -230,6 +230,11 @@ class Process(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     env: dict[str, str]
     stop_timeout: float
+    terminal: bool = False
+    """Its standard streams are a terminal."""
+    open_stdin: bool = False
+    """Its standard input is what those give it who attach; else there is none."""
+    stop_signal: str = "TERM"
 
     @property
     def key(self) -> Key:

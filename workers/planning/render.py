@@ -181,6 +181,8 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
             command=container.command,
             env={**_link_variables(desired, container, surroundings), **container.env},
             stop_timeout=container.stop_timeout,
+            terminal=container.terminal,
+            open_stdin=container.open_stdin,
         )
 
 

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from workers.runtimes.control import Control, bind
 from workers.runtimes.errors import Refusal
+from workers.runtimes.keeping import Keeping
 from workers.runtimes.logs import Logs
 from workers.runtimes.processes import raise_descriptor_limit
 from workers.runtimes.protocol import check_name
@@ -64,7 +65,8 @@ def _lock(folder: Path) -> int:
 async def supervise(options: argparse.Namespace) -> None:
     records, logs = Records(options.state_dir / "run"), Logs(options.state_dir / "logs")
     sweeper = Sweeper()
-    supervisor = Supervisor(records, logs, sweeper)
+    keeping = Keeping(options.state_dir / "keeper.sock")
+    supervisor = Supervisor(records, logs, sweeper, keeping)
     # No time limit of the client's own: a subscription is silent for as long as its user is.
     # Out of the environment at once: what is started from here shall not find it there.
     url = os.environ.pop(STREAMS, None)
@@ -75,7 +77,7 @@ async def supervise(options: argparse.Namespace) -> None:
         await control.shut_down(None)
         control.finish()
 
-    tasks: list[asyncio.Task[None]] = [asyncio.create_task(supervisor.rotate_logs())]
+    tasks: list[asyncio.Task[None]] = []
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(asyncio.create_task(terminate())))
     # A handler, not SIG_IGN, which children would inherit.
@@ -83,7 +85,6 @@ async def supervise(options: argparse.Namespace) -> None:
     supervisor.adopt()
     await control.serve(bind(options.socket))
     options.socket.unlink(missing_ok=True)
-    tasks[0].cancel()
     if redis is not None:
         await redis.aclose()
     # The handler goes with the loop: a launcher that asks twice shall not turn an orderly end into a killed one.

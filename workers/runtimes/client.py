@@ -6,7 +6,7 @@ Each call has its own connection, so a client may be shared by threads and outli
 import contextlib
 import socket
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -106,13 +106,21 @@ class Supervisor:
         )
         return self._ask(request, Output, extra=timeout + 5.0)
 
-    def logs(self, container: str, tail: int | None = None) -> str:
-        """The last `tail` lines, 1 MiB at most."""
-        return self._ask(protocol.Logs(container=container, tail=tail), Text).text
+    def logs(self, container: str, **wanted: Any) -> str:
+        """The last of what it has printed, 1 MiB at most; `wanted` as in `protocol.Excerpt`."""
+        return self._ask(protocol.Logs(container=container, **wanted), Text).text
 
-    def follow_logs(self, session: str, container: str, tail: int | None = None) -> None:
+    def follow_logs(self, session: str, container: str, **wanted: Any) -> None:
         """Have the log streamed over Redis until the process ends; listen before calling."""
-        self._ask(protocol.FollowLogs(session=session, container=container, tail=tail), Done, extra=10.0)
+        self._ask(protocol.FollowLogs(session=session, container=container, **wanted), Done, extra=10.0)
+
+    def attach(self, session: str, container: str, **wanted: Any) -> None:
+        """Have the streams of the container's process bridged over Redis; `wanted` as in `protocol.Attach`."""
+        self._ask(protocol.Attach(session=session, container=container, **wanted), Done, extra=10.0)
+
+    def resize(self, container: str, columns: int, rows: int) -> None:
+        """The terminal of the container's process."""
+        self._ask(protocol.Resize(container=container, columns=columns, rows=rows), Done)
 
     def shutdown(self, timeout: float | None = None) -> None:
         """End everything and the supervisor; None: each container's own stop timeout, up to a day."""

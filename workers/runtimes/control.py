@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 
 from workers.contract.reports import Exit
-from workers.runtimes.commands import run_once
+from workers.runtimes.commands import Size, run_once
+from workers.runtimes.descriptors import cancel
 from workers.runtimes.errors import Refusal
 from workers.runtimes.logs import Logs
+from workers.runtimes.output_sessions import select
 from workers.runtimes.protocol import (
     LINE_LIMIT,
     AnyRequest,
+    Attach,
     Done,
     End,
     Event,
@@ -23,6 +26,7 @@ from workers.runtimes.protocol import (
     FollowLogs,
     Forget,
     Overview,
+    Resize,
     RunOnce,
     Shutdown,
     Signal,
@@ -35,7 +39,7 @@ from workers.runtimes.protocol import (
     decode_request,
 )
 from workers.runtimes.protocol import Logs as ReadLogs
-from workers.runtimes.sessions import Sessions, cancel
+from workers.runtimes.sessions import Sessions
 from workers.runtimes.supervisor import Supervisor
 from workers.runtimes.sweep import Sweeper
 
@@ -144,10 +148,12 @@ class Control:
             case RunOnce():
                 return await run_once(request, self._sweeper)
             case ReadLogs():
-                text, _ = self._logs.read_tail(request.container, request.tail)
+                text = self._logs.read_text(request.container, select(request))
                 return Text(text=text.decode("utf-8", "replace"))
-            case FollowLogs():
-                await self._sessions.begin_follow(request)
+            case FollowLogs() | Attach():
+                await self._sessions.begin_output(request)
+            case Resize():
+                self._supervisor.resize(request.container, Size(columns=request.columns, rows=request.rows))
             case Shutdown():
                 await self.shut_down(request.timeout)
         return Done()

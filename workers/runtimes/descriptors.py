@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 CHUNK = 32 << 10
@@ -43,3 +43,11 @@ async def write_all(descriptor: int, data: bytes) -> bool:
         except OSError:
             return False
     return True
+
+
+async def cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    """Cancel and wait, so that no descriptor is closed under a task that reads it."""
+    gathered = list(tasks)
+    for task in gathered:
+        task.cancel()
+    await asyncio.gather(*gathered, return_exceptions=True)

@@ -7,6 +7,7 @@ before it asks for the session, and a frame that reached nobody is sent again.
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator
 from enum import IntEnum
@@ -88,6 +89,11 @@ class Line:
             if time.monotonic() > deadline:
                 raise ClientGone
             await asyncio.sleep(_RETRY)
+
+    async def tell_exit(self, code: int | None, patience: float = ABSENCE) -> None:
+        """The last word, if anybody is there to hear it."""
+        with contextlib.suppress(ClientGone):
+            await self.send(Out.EXIT, json.dumps({"code": code}).encode(), patience)
 
     async def _publish(self, frame: bytes) -> int:
         """How many took it."""

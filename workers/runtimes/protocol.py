@@ -95,16 +95,49 @@ class RunOnce(Command, frozen=True, kw_only=True, tag="run_once"):
     """Bytes of output to keep."""
 
 
-class Logs(Request, frozen=True, kw_only=True, tag="logs"):
+class Excerpt(Request, frozen=True, kw_only=True):
+    """Of what a container's process has printed."""
+
     container: Name
     tail: Count | None = None
-    """Lines from the end; None: all that fits."""
+    """Lines from the end; None: all that are kept."""
+    since: Count = 0
+    until: Count = 0
+    """Nanoseconds since 1970; 0: no limit."""
+    timestamps: bool = False
+    stdout: bool = True
+    stderr: bool = True
 
 
-class FollowLogs(Request, frozen=True, kw_only=True, tag="follow_logs"):
+class Logs(Excerpt, frozen=True, kw_only=True, tag="logs"):
+    """The last 1 MiB of it, both outputs as one."""
+
+
+class FollowLogs(Excerpt, frozen=True, kw_only=True, tag="follow_logs"):
+    """A session."""
+
     session: Name
+    follow: bool = True
+    """Until the process has ended; else until all is told that there is."""
+
+
+class Attach(Excerpt, frozen=True, kw_only=True, tag="attach"):
+    """A session; it goes on until the process has ended, and leaves that running when its client goes."""
+
+    session: Name
+    incarnation: Count = 0
+    """Which process, or a later one: when it does not run yet it is waited for."""
+    stdin: bool = False
+    stdin_once: bool = False
+    """The input of the process ends with that of this client."""
+
+
+class Resize(Request, frozen=True, kw_only=True, tag="resize"):
+    """The terminal of a container's process; nothing if it has none."""
+
     container: Name
-    tail: Count | None = None
+    columns: Columns
+    rows: Columns
 
 
 class Watch(Request, frozen=True, kw_only=True, tag="watch"):
@@ -118,7 +151,20 @@ class Shutdown(Request, frozen=True, kw_only=True, tag="shutdown"):
 
 
 AnyRequest = (
-    Start | Stop | End | Signal | Status | Forget | Exec | RunOnce | Logs | FollowLogs | Watch | Shutdown
+    Start
+    | Stop
+    | End
+    | Signal
+    | Status
+    | Forget
+    | Exec
+    | RunOnce
+    | Logs
+    | FollowLogs
+    | Attach
+    | Resize
+    | Watch
+    | Shutdown
 )
 
 

@@ -23,6 +23,9 @@ class Record(Struct, frozen=True, kw_only=True):
     boot: str
     start: int
     """Clock ticks since boot (proc_pid_stat(5), field 22): with `boot` and the pid, one process for ever."""
+    terminal: bool = False
+    open_stdin: bool = False
+    stop_signal: str = "TERM"
     run: Run
 
 
@@ -31,13 +34,13 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self.boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
     def load(self) -> dict[str, Record]:
         """By container. What is unreadable is dropped and logged: it must not keep the rest from being watched."""
         found: dict[str, Record] = {}
-        for path in sorted(self._folder.glob("*.json")):
+        for path in sorted(self.folder.glob("*.json")):
             try:
                 record = msgspec.json.decode(path.read_bytes(), type=Record)
             except (OSError, msgspec.MsgspecError) as error:
@@ -61,4 +64,4 @@ class Records:
         self._path(container).unlink(missing_ok=True)
 
     def _path(self, container: str) -> Path:
-        return self._folder / f"{check_name('container', container)}.json"
+        return self.folder / f"{check_name('container', container)}.json"

@@ -7,35 +7,42 @@ KillMode=process.)
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 
 from workers.contract.reports import Exit
 from workers.planning.objects import Process
+from workers.runtimes.commands import Size
 from workers.runtimes.errors import Refusal
-from workers.runtimes.logs import ROTATE_EVERY, Logs
+from workers.runtimes.keeping import Keeping
+from workers.runtimes.logs import Logs, Writer
 from workers.runtimes.namespace import NamedNamespace, identify_sandbox
-from workers.runtimes.processes import UNKNOWN, Child, Streams, adopt, build_environment, spawn
+from workers.runtimes.processes import UNKNOWN, Child, adopt, build_environment, spawn
 from workers.runtimes.protocol import Run
 from workers.runtimes.records import Record, Records
+from workers.runtimes.stdio import Stdio
 from workers.runtimes.sweep import Footprint, Sweeper, read_start
 
 log = logging.getLogger(__name__)
 _VANISHED = "The process ended while nobody watched it; its exit code is not known."
 _LEFT_OVER = "Some of its processes could not be ended."
 _ADOPTED = "Its exit code is not known: it was begun by an earlier supervisor."
+_LAST_WORDS = 2.0
+"""Seconds for what a process has printed to be read after its end; longer only if somebody else prints on."""
 
 
 class _Charge:
     """A running process and what is asked of it."""
 
-    def __init__(self, record: Record, child: Child) -> None:
+    def __init__(self, record: Record, child: Child, stdio: Stdio, writer: Writer) -> None:
         self.record = record
         self.child = child
+        self.stdio, self.writer = stdio, writer
+        self.recording = asyncio.create_task(stdio.record(writer))
         self.stopping = False
         self.attended: asyncio.Task[None] | None = None
 
@@ -47,10 +54,13 @@ class _Charge:
 
 
 class Supervisor:
-    def __init__(self, records: Records, logs: Logs, sweeper: Sweeper) -> None:
-        self._records, self._logs, self._sweeper = records, logs, sweeper
+    def __init__(self, records: Records, logs: Logs, sweeper: Sweeper, keeping: Keeping) -> None:
+        self._records, self._logs, self._sweeper, self._keeping = records, logs, sweeper, keeping
         self._charges: dict[str, _Charge] = {}
         self._known: dict[str, Record] = {}
+        self._ended: dict[str, tuple[int, int]] = {}
+        """Incarnation and exit code of the last process of each container, also of those that were forgotten."""
+        self._begun = asyncio.Condition()
         self._watchers: set[Callable[[Exit], None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -64,14 +74,22 @@ class Supervisor:
             try:
                 child = adopt(record.run.pid)
             except OSError:
-                self._note_exit(record, UNKNOWN, _VANISHED)
+                self._note_vanished(record)
                 continue
             # Only now that a descriptor holds the process is its start time a proof.
             if _is_alive(record):
-                self._attend(record, child)
+                stdio = self._make_stdio(container)
+                stdio.adopt(terminal=record.terminal, open_stdin=record.open_stdin)
+                self._attend(record, child, stdio)
             else:
                 child.close()
-                self._note_exit(record, UNKNOWN, _VANISHED)
+                self._note_vanished(record)
+
+    def _note_vanished(self, record: Record) -> None:
+        stdio = self._make_stdio(record.container)
+        stdio.adopt(terminal=record.terminal, open_stdin=record.open_stdin)
+        stdio.discard()
+        self._note_exit(record, UNKNOWN, _VANISHED)
 
     def start(self, process: Process) -> int:
         """Begin the process, or find that it is there; its pid. Raises Refusal."""
@@ -88,12 +106,15 @@ class Supervisor:
             )
         if self._closing:
             raise Refusal("The supervisor is shutting down; start the container once it is back.")
-        record, child = self._begin(process)
+        record, child, stdio = self._begin(process)
         self._known[process.container] = record
-        self._attend(record, child)
+        self._attend(record, child, stdio)
         return child.pid
 
-    def _begin(self, process: Process) -> tuple[Record, Child]:
+    def _make_stdio(self, container: str) -> Stdio:
+        return Stdio(self._records.folder, self._keeping, container)
+
+    def _begin(self, process: Process) -> tuple[Record, Child, Stdio]:
         now = time.time()
 
         def describe(pid: int) -> Record:
@@ -112,34 +133,33 @@ class Supervisor:
                 stop_timeout=process.stop_timeout,
                 boot=self._records.boot,
                 start=read_start(pid),
+                terminal=process.terminal,
+                open_stdin=process.open_stdin,
+                stop_signal=process.stop_signal,
                 run=run,
             )
 
         environment = build_environment(process.hostname, process.env)
         entrance = NamedNamespace(process.sandbox, process.hostname)
-        with contextlib.closing(entrance), _null() as null, self._log(process.container) as output:
+        stdio = self._make_stdio(process.container)
+        with contextlib.closing(entrance):
+            stdio.create(process)
             try:
                 child = spawn(
                     process.command,
                     environment,
                     entrance,
-                    Streams(null, output, output),
+                    stdio.streams,
                     # By the child itself: were we killed right after the fork, its record would be there.
                     register=lambda pid: self._records.save(describe(pid)),
                 )
             except Refusal:
+                stdio.discard()
                 self._records.drop(process.container)
                 self._known.pop(process.container, None)
                 raise
-        return describe(child.pid), child
-
-    @contextlib.contextmanager
-    def _log(self, container: str) -> Iterator[int]:
-        descriptor = self._logs.open(container)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
+            stdio.hand_over()
+        return describe(child.pid), child, stdio
 
     def stop(self, container: str, timeout: float) -> None:
         """Ask the process to end and see to it; nothing if there is none."""
@@ -149,7 +169,7 @@ class Supervisor:
 
     async def _stop(self, charge: _Charge, timeout: float) -> None:
         charge.stopping = True
-        charge.child.send(signal.SIGTERM)
+        charge.child.send(parse_signal(charge.record.stop_signal))
         # A stopped process (SIGSTOP) takes the signal only when it goes on.
         charge.child.send(signal.SIGCONT)
         try:
@@ -183,6 +203,7 @@ class Supervisor:
         self._records.drop(container)
         if logs:
             self._logs.drop(container)
+            self._ended.pop(container, None)
 
     def watch(self, tell: Callable[[Exit], None]) -> Callable[[], None]:
         """Have each exit told, first those that nobody has forgotten; returns how to leave off."""
@@ -197,8 +218,33 @@ class Supervisor:
         charge = self._charges.get(container)
         if charge is not None and charge.attended is not None:
             await asyncio.wait({charge.attended})
-        known = self._known.get(container)
-        return known.run.code if known else None
+        _, code = self._ended.get(container, (0, None))
+        return code
+
+    async def begun(self, container: str, incarnation: int) -> None:
+        """Returns when the container's process of this or a later incarnation runs, or has run."""
+        async with self._begun:
+            await self._begun.wait_for(lambda: self._has_begun(container, incarnation))
+
+    def _has_begun(self, container: str, incarnation: int) -> bool:
+        charge = self._charges.get(container)
+        latest = charge.record.run.incarnation if charge else self._ended.get(container, (-1, 0))[0]
+        return latest >= incarnation
+
+    def stdio(self, container: str) -> Stdio | None:
+        """Of its process, if that runs."""
+        charge = self._charges.get(container)
+        return charge.stdio if charge else None
+
+    def resize(self, container: str, size: Size) -> None:
+        stdio = self.stdio(container)
+        if stdio is not None:
+            stdio.resize(size)
+
+    def listening(self, container: str, listener: Callable[[], None]) -> AbstractContextManager[None]:
+        """Have it called whenever the process has printed something, as long as it runs."""
+        charge = self._charges.get(container)
+        return charge.writer.listening(listener) if charge else contextlib.nullcontext()
 
     async def shutdown(self, timeout: float | None) -> None:
         """End all processes at once, each within its own stop timeout or this one, and forget them all."""
@@ -212,20 +258,18 @@ class Supervisor:
             await asyncio.wait(tasks)
         for container in list(self._known):
             self.forget(container, logs=False)
+        self._keeping.close()
 
-    async def rotate_logs(self) -> None:
-        while True:
-            try:
-                self._logs.rotate()
-            except OSError as error:
-                log.error("Logs cannot be cut: %s", error)
-            await asyncio.sleep(ROTATE_EVERY)
-
-    def _attend(self, record: Record, child: Child) -> None:
-        charge = _Charge(record, child)
+    def _attend(self, record: Record, child: Child, stdio: Stdio) -> None:
+        charge = _Charge(record, child, stdio, self._logs.write(record.container))
         self._charges[record.container] = charge
         charge.attended = asyncio.create_task(self._see_out(charge))
         self._keep(charge.attended)
+        self._keep(asyncio.create_task(self._tell_begun()))
+
+    async def _tell_begun(self) -> None:
+        async with self._begun:
+            self._begun.notify_all()
 
     async def _see_out(self, charge: _Charge) -> None:
         """Wait for the process, then end what it left behind: its exit is told when all of it is gone."""
@@ -233,6 +277,11 @@ class Supervisor:
         message = "" if charge.child.known else _ADOPTED
         if not await self._sweeper.clear(charge.footprint()):
             message = _LEFT_OVER
+        await asyncio.wait({charge.recording}, timeout=_LAST_WORDS)
+        charge.recording.cancel()
+        await asyncio.wait({charge.recording})
+        await charge.stdio.close()
+        charge.writer.close()
         charge.child.close()
         del self._charges[charge.record.container]
         self._note_exit(charge.record, code, message)
@@ -243,6 +292,7 @@ class Supervisor:
         )
         ended = msgspec.structs.replace(record, run=run)
         self._known[record.container] = ended
+        self._ended[record.container] = run.incarnation, code
         try:
             self._records.save(ended)
         except OSError as error:
@@ -253,15 +303,6 @@ class Supervisor:
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-@contextlib.contextmanager
-def _null() -> Iterator[int]:
-    descriptor = os.open(os.devnull, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def parse_signal(name: str) -> int:
