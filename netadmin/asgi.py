@@ -16,6 +16,7 @@ from apps.accounts.websockets import Authenticated  # noqa: E402
 from apps.api.live import PageConsumer  # noqa: E402
 from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
 from apps.docker_api.application import DockerApi  # noqa: E402
+from apps.health.requests import Timed  # noqa: E402
 from netadmin.handler import ThreadedHandler  # noqa: E402
 
 consumers: dict[str, Any] = {
@@ -26,5 +27,5 @@ consumers: dict[str, Any] = {
 # Channels' router takes ASGI applications where Django's takes views.
 websockets: list[Any] = [path(route, consumer) for route, consumer in consumers.items()]
 application = ProtocolTypeRouter(
-    {"http": DockerApi(ThreadedHandler()), "websocket": Authenticated(URLRouter(websockets))}
+    {"http": Timed(DockerApi(ThreadedHandler())), "websocket": Authenticated(URLRouter(websockets))}
 )

@@ -51,6 +51,8 @@ class ThreadedHandler(ASGIHandler):
         signals.request_started.send(sender=type(self), scope=scope)
         request, refusal = self.create_request(scope, body)
         response = self.get_response(request) if request is not None else refusal
+        if request is not None and request.resolver_match is not None:
+            scope["route"] = request.resolver_match.view_name
         assert response is not None
         if response.streaming:
             close_old_connections()

@@ -3,6 +3,7 @@ container's health check, and says why not."""
 
 import sys
 import time
+from functools import cache
 
 import redis
 
@@ -14,17 +15,20 @@ KEPT = 20
 PATIENCE = 2.0
 
 
-def open_redis(patience: float = PATIENCE) -> redis.Redis:
-    """`patience`: seconds that a connection, and each answer, may take."""
-    url = Environment.read().channel_url
-    return redis.Redis.from_url(url, socket_timeout=patience, socket_connect_timeout=patience)
+def reach_redis() -> redis.Redis:
+    """For what must not wait: each answer takes PATIENCE at most."""
+    return _open(Environment.read().channel_url)
+
+
+@cache
+def _open(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
 
 
 def give_pulse() -> None:
     """A Redis that is away is said by whoever needs it."""
     try:
-        with open_redis() as client:
-            client.set(KEY, repr(time.time()), ex=KEPT)
+        reach_redis().set(KEY, repr(time.time()), ex=KEPT)
     except redis.RedisError:
         return
 
@@ -37,9 +41,8 @@ def read_pulse(client: redis.Redis) -> float | None:
 
 def main() -> int:
     try:
-        with open_redis() as client:
-            if read_pulse(client) is not None:
-                return 0
+        if read_pulse(reach_redis()) is not None:
+            return 0
     except redis.RedisError:
         print("The broker cannot be reached.", file=sys.stderr)
         return 1

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from apps.health.views import show_alive, show_ready
+from apps.health.views import MetricsView, show_alive, show_ready
 from netadmin.dashboard import PLACES, show_dashboard
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("apps.api.urls")),
     path("healthz", show_alive, name="healthz"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("readyz", show_ready, name="readyz"),
     re_path(f"^({'|'.join(PLACES)})(/.*)?$", show_dashboard),
 ]

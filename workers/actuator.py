@@ -1,6 +1,7 @@
 """Carrying out operations: the one door from planning to kernel, name service and processes."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
@@ -52,6 +53,10 @@ class Actuator:
         """Names of sandboxes made since. Whoever reads takes."""
         self._runs: dict[str, Run] = {}
         """As the last look found them."""
+        self.done: Counter[str] = Counter()
+        """Operations by kind of object, since the beginning …"""
+        self.failed: Counter[str] = Counter()
+        """… and those of them that failed."""
         self.mended: list[str] = []
         """What the last look had to put right first, in sentences."""
 
@@ -161,6 +166,8 @@ class Actuator:
                 for operation in batch:
                     blocked = _blocked(operation, results, refused)
                     results[operation.key] = blocked or self._apply_one(operation)
+        self.done.update(operation.key[0] for operation in operations)
+        self.failed.update(operation.key[0] for operation in operations if results.get(operation.key))
         return results
 
     def _apply_one(self, operation: Operation) -> str:

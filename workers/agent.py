@@ -12,16 +12,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from workers.actuator import Actuator
-from workers.attention import Attention, watch_service
+from workers.attention import Attention, watch_exits, watch_service
 from workers.awaited import Awaited
 from workers.contract.reports import DRIFT, Drift, Exit, Facts, Look, Report
 from workers.contract.state import Delta, Row
+from workers.counting import Ledger
 from workers.dns.client import NameService
 from workers.intake import Feeds, newest
 from workers.kernel.edge import Kernel
@@ -63,7 +63,8 @@ class Agent(threading.Thread):
         super().__init__(name="agent", daemon=True)
         self._host, self._state_dir, self._send = host, state_dir, send
         self._dns, self._doors, self._supervisor = dns, doors, supervisor
-        self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[float, Item]] = queue.SimpleQueue()
+        self._ledger = Ledger(str(dns))
         self._unsent: Report | None = None
         self._unsent_to: set[str] = set()
         self._awaited = Awaited()
@@ -79,7 +80,7 @@ class Agent(threading.Thread):
         self._patience = RETRY_EVERY
 
     def put(self, item: Item) -> None:
-        self._inbox.put(item)
+        self._inbox.put((time.monotonic(), item))
 
     def run(self) -> None:
         """Restore the host from memory, then serve the inbox for ever."""
@@ -115,7 +116,7 @@ class Agent(threading.Thread):
         self._attention = Attention(self._kernel.listen(), lambda: self.put("notices"))
         for socket, name in ((self._dns, "name service"), (self._supervisor, "supervisor of processes")):
             threading.Thread(target=watch_service, args=(socket, name, self.put), daemon=True).start()
-        threading.Thread(target=self._watch_exits, name="exits", daemon=True).start()
+        threading.Thread(target=watch_exits, args=(self._supervisor, self.put), daemon=True).start()
         threading.Thread(target=self._watch_routes, name="routes", daemon=True).start()
 
     def _turn(self) -> None:
@@ -154,6 +155,7 @@ class Agent(threading.Thread):
         if self._ready:
             if rows:
                 self._reconciler.take(rows)
+                self._ledger.changes.add(time.monotonic() - began)
             if exits or any(not delta.feed for delta in deltas):
                 self._report_outcomes(began)
             if self._reconciler.failures():
@@ -177,13 +179,16 @@ class Agent(threading.Thread):
         self._next_look = min(self._next_look, self._attention.due)
 
     def _gather(self, wait: float) -> list[Item]:
-        items: list[Item] = []
-        try:
-            items.append(self._inbox.get(timeout=wait))
+        """What has come, the first of it awaited."""
+        found: list[tuple[float, Item]] = []
+        with suppress(queue.Empty):
+            found.append(self._inbox.get(timeout=wait))
             while True:
-                items.append(self._inbox.get_nowait())
-        except queue.Empty:
-            return items
+                found.append(self._inbox.get_nowait())
+        now = time.monotonic()
+        for at, _ in found:
+            self._ledger.waits.add(now - at)
+        return [item for _, item in found]
 
     def _accept(self, delta: Delta) -> list[Row]:
         if delta.host != self._host:
@@ -254,6 +259,8 @@ class Agent(threading.Thread):
             log.warning("the host could not be looked at: %s", error)
             return False
         self._ready = True
+        self._ledger.looks.add(self._reconciler.last_look_ms / 1000)
+        self._ledger.drift += len(self._drift)
         for drift in self._drift:
             log.warning("%s (for %s s)", drift.text, drift.seconds)
         look = Look(
@@ -285,7 +292,8 @@ class Agent(threading.Thread):
             return
         self._facts = facts
         self._exits += self._untaken_exits()
-        self._post(facts=facts, feeds=self._feeds.news(), resync=not self._feeds.own.epoch)
+        counts = self._ledger.tell(self._actuator.done, self._actuator.failed)
+        self._post(facts=facts, counts=counts, feeds=self._feeds.news(), resync=not self._feeds.own.epoch)
 
     def _untaken_exits(self) -> list[Exit]:
         """Ends that the server has taken no notice of: its rows still want those containers to run."""
@@ -323,18 +331,6 @@ class Agent(threading.Thread):
 
     def _read_surroundings(self) -> Surroundings:
         return Surroundings(host=self._host, resolv_conf=read_resolv_conf(), ended=self._ended)
-
-    def _watch_exits(self) -> None:
-        supervisor = Supervisor(str(self._supervisor))
-        while True:
-            try:
-                for exit_ in supervisor.watch():
-                    self.put(exit_)
-            except SupervisorError as error:
-                log.info("the supervisor is away: %s", error)
-            except (OSError, msgspec.MsgspecError):
-                log.exception("the supervisor's events cannot be read")
-            time.sleep(0.2)
 
     def _watch_routes(self) -> None:
         for _ in watch_routes(lambda: self.put("facts")):

@@ -1,15 +1,20 @@
 """When to look at the host: as soon as the kernel tells of a change that was not ours, but no more than it can bear."""
 
 import contextlib
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from workers.contract.reports import Drift
-from workers.kernel.notices import Notices
+import msgspec
 
+from workers.contract.reports import Drift, Exit
+from workers.kernel.notices import Notices
+from workers.runtimes.client import Supervisor, SupervisorError
+
+log = logging.getLogger(__name__)
 QUIET = 0.02
 """Seconds after a notice in which more of the same change are waited for, and the agent may take it in passing."""
 REST = 0.3
@@ -18,6 +23,7 @@ SHARE = 4.0
 """… and this many times as long as the last look took: whoever goes on changing what is ours gets a fifth of us."""
 AWAY = 0.1
 """Seconds between two tries to reach a process that has ended."""
+EXITS_AWAY = 0.2
 
 
 class Attention:
@@ -86,3 +92,17 @@ def watch_service(path: Path, name: str, tell: Callable[[Drift], None]) -> None:
             connection.recv(1)
         since = since or time.time()
         time.sleep(AWAY)
+
+
+def watch_exits(path: Path, tell: Callable[[Exit], None]) -> None:
+    """Tell of each process of a container that ends, as its supervisor does; for ever."""
+    supervisor = Supervisor(str(path))
+    while True:
+        try:
+            for exit_ in supervisor.watch():
+                tell(exit_)
+        except SupervisorError as error:
+            log.info("the supervisor is away: %s", error)
+        except (OSError, msgspec.MsgspecError):
+            log.exception("the supervisor's events cannot be read")
+        time.sleep(EXITS_AWAY)

@@ -12,6 +12,7 @@ def merge(unsent: Report, report: Report) -> Report:
         outcomes=unsent.outcomes + report.outcomes,
         exits=unsent.exits + report.exits,
         facts=report.facts or unsent.facts,
+        counts=report.counts or unsent.counts,
         look=_merge_looks(unsent.look, report.look),
         feeds=unsent.feeds | report.feeds,
         gaps=tuple({*unsent.gaps, *report.gaps}),

@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.containers import services as containers
 from apps.containers.models import Container
 from apps.delivery.answers import give_answer
+from apps.delivery.counted import keep_counts
 from apps.delivery.mending import take_look
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operation
@@ -76,6 +77,8 @@ def receive(host: Host, report: Report, *, waiting: Operation | None = None) -> 
         if comparable:
             changed = record_outcomes(locked, report.outcomes, now)
             finished = _take_in(locked, changed, now, tell)
+    if report.counts is not None:
+        keep_counts(locked.name, report.counts)
     if not comparable or report.resync:
         send_changes(locked, since=0, full=True)
     elif report.feeds or report.gaps:

@@ -70,10 +70,11 @@ def refuse_place() -> NoReturn:
     raise EngineError(404, "Say which host: tcp://SERVER:PORT/hosts/NAME.")
 
 
-async def answer(scope: Mapping[str, Any], receive: Receive, host_name: str, path: str) -> Answer | Any:
+async def answer(scope: dict[str, Any], receive: Receive, host_name: str, path: str) -> Answer | Any:
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     version, rest = read_version(path)
     route, places = find_route(method, rest.rstrip("/") or "/")
+    scope["route"] = f"docker:{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}"
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     user, host = await in_thread(_enter, scope, headers, host_name, route)
     request = Request(

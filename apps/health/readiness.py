@@ -15,7 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from netadmin.pulse import KEPT as PULSE_KEPT
-from netadmin.pulse import open_redis, read_pulse
+from netadmin.pulse import reach_redis, read_pulse
 
 PATIENCE = 3.0
 """Seconds that one look may take; what has not answered by then does not answer."""
@@ -94,8 +94,7 @@ def _explain_database() -> Parts:
 
 def look_at_broker() -> Parts:
     try:
-        with open_redis() as client:
-            pulse = read_pulse(client)
+        pulse = read_pulse(reach_redis())
     except redis.RedisError:
         return {"broker": "The broker (Redis) cannot be reached.", "worker": ""}
     told = "" if pulse is not None else f"No server worker has been at work for {PULSE_KEPT} s."

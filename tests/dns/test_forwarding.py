@@ -190,3 +190,5 @@ def test_counts_tell_forwarded_and_failed(asker: str, server: NameServer, upstre
     dig(asker, "servfail.example.test")
     stats = server.client.stats()
     assert (stats["queries"], stats["forwarded"], stats["failures"]) == (2, 2, 1)
+    timed = {outcome: sum(timing["counts"]) for outcome, timing in stats["timings"].items()}
+    assert timed == {"local": 0, "forwarded": 1, "failed": 1, "malformed": 0}

@@ -74,6 +74,8 @@ def test_equal_questions_are_answered_from_the_cache(asker: str, server: NameSer
     after = server.client.stats()
     assert after["queries"] - before["queries"] == 10
     assert after["cache_hits"] - before["cache_hits"] == 9
+    timed = [sum(stats["timings"]["local"]["counts"]) for stats in (before, after)]
+    assert timed[1] - timed[0] == 10, "each answer is timed once, kept or not"
 
 
 def test_edns_is_answered_with_edns_and_plain_with_plain(asker: str) -> None:

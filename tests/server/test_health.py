@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.health import readiness as readiness_module
 from apps.health.readiness import NOT_YET, Readiness, look_at_broker, look_at_database
-from netadmin.pulse import KEY, give_pulse, main, open_redis
+from netadmin.pulse import KEY, give_pulse, main, reach_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,8 +29,7 @@ class Clock:
 def pulse(private_redis: None) -> Iterator[None]:
     give_pulse()
     yield
-    with open_redis() as client:
-        client.delete(KEY)
+    reach_redis().delete(KEY)
 
 
 def test_alive_needs_nothing_and_nobody() -> None:

@@ -25,7 +25,13 @@ EVERYBODY, SIGNED_IN, CHANGING, ADMINISTRATORS, NO_ONE = (
     frozenset({"admin"}),
     frozenset[str](),
 )
-PAGES = {"start": EVERYBODY, "": EVERYBODY, "healthz": EVERYBODY, "readyz": EVERYBODY}
+PAGES = {
+    "start": EVERYBODY,
+    "": EVERYBODY,
+    "healthz": EVERYBODY,
+    "metrics": SIGNED_IN,
+    "readyz": EVERYBODY,
+}
 """By the name of the address. The dashboard's page holds nothing of anybody's; the places in it have no name."""
 SITE = {
     "index": SIGNED_IN,
@@ -110,8 +116,9 @@ def test_a_plain_page_is_for_whom_its_rule_says(role: str) -> None:
     client = Client()
     if role != "nobody":
         client.force_login(make_user(role))
-    for path in ("/", "/networks"):
-        assert client.get(path).status_code == 200
+    for path, name in (("/", "start"), ("/networks", ""), ("/healthz", "healthz"), ("/metrics", "metrics")):
+        allowed = role in PAGES[name]
+        assert client.get(path).status_code == (200 if allowed else 401), path
 
 
 def sign_in(role: str) -> Client:

@@ -68,6 +68,38 @@ class Look(Struct, frozen=True, kw_only=True):
 DRIFT = 20
 
 
+class Timing(Struct, frozen=True, kw_only=True):
+    """How often something took how long, since its process began."""
+
+    bounds: tuple[float, ...]
+    """Upper ends of the buckets, in seconds, ascending."""
+    counts: tuple[int, ...]
+    """Of each bucket by itself, and at last of what took longer than all."""
+    total: float
+    """Seconds, of all together."""
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """What a host has counted since its processes began; the server shows it to whoever watches."""
+
+    waits: Timing
+    """Of messages, exits and notices, from their arrival to the begin of their turn."""
+    changes: Timing
+    """Of making changed rows true, those that came together at once."""
+    looks: Timing
+    """Of full looks."""
+    drift: int = 0
+    """What something else had changed, and was put right."""
+    operations: dict[str, int] = {}
+    """By kind of object (bridge, port, element …) …"""
+    failures: dict[str, int] = {}
+    """… and those of them that failed."""
+    names: dict[str, Timing] = {}
+    """Questions to the name service by what became of them: local, forwarded, failed, malformed."""
+    views: dict[str, int] = {}
+    """Sandboxes that the name service should answer in: answering, failed."""
+
+
 class Report(Struct, frozen=True, kw_only=True):
     host: str
     epoch: str
@@ -85,5 +117,6 @@ class Report(Struct, frozen=True, kw_only=True):
     """By overlay network, up to which revision its peers were taken in; only those that changed since last told."""
     gaps: tuple[str, ...] = ()
     """Overlay networks of whose peers something is missing: the host asks for all since what `feeds` says."""
+    counts: Counts | None = None
     resync: bool = False
     """The host asks for everything, peers too: it remembers nothing, or another epoch."""

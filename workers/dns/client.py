@@ -37,6 +37,6 @@ class NameService(LineClient):
         request = {"op": "explain", "view": view, "name": name, "type": type}
         return self.ask(request, self.timeout + UPSTREAM_PATIENCE)
 
-    def stats(self) -> dict[str, int]:
-        """Counts since the service started, and what it holds now."""
+    def stats(self) -> dict[str, Any]:
+        """Counts since the service started, and what it holds now; `timings`: by outcome, see `reports.Timing`."""
         return self.ask({"op": "stats"}, self.timeout)

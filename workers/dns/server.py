@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from workers.dns import answers, wire
@@ -14,6 +15,7 @@ from workers.dns.framing import receive_message, send_message
 from workers.dns.lookup import Answer, Scope
 from workers.dns.sandbox import Doors
 from workers.dns.shares import Pool, Share
+from workers.dns.timings import Timings
 
 TURN = 64
 """Kept answers given per wake-up: a sandbox that asks without pause waits for its turn like the others."""
@@ -49,9 +51,18 @@ class Resolver:
         self.forwarded = Pool(ALL_FORWARDED)
         self.connections = Pool(ALL_CONNECTIONS)
         self.kept = Pool(answers.MOST_SHARED)
+        self.timings = Timings()
 
     async def forward(self, scope: Scope, packet: bytes, query: wire.Query, tcp: bool) -> bytes:
         """The reply of the host's servers; SERVFAIL when the sandbox may not ask them or none answers."""
+        began = perf_counter()
+        reply = await self._forward(scope, packet, query, tcp)
+        # A SERVFAIL of theirs is not passed on: one here is ours.
+        timed = self.timings.failed if wire.rcode_of(reply) == wire.SERVFAIL else self.timings.forwarded
+        timed.add(perf_counter() - began)
+        return reply
+
+    async def _forward(self, scope: Scope, packet: bytes, query: wire.Query, tcp: bool) -> bytes:
         servers = self.forwarder.servers(scope.view) if scope.view.forward else ()
         if not servers:
             return self.fail(query, wire.SERVFAIL)
@@ -72,6 +83,7 @@ class Listener:
         self._scope = scope
         self._doors = doors
         self._resolver = resolver
+        self._timings = resolver.timings
         self._stamp = scope.stamp()
         self._kept = Answers(Share(resolver.kept, answers.MOST_OWN))
         self._forwarded = Share(resolver.forwarded, MOST_FORWARDED)
@@ -116,6 +128,7 @@ class Listener:
         receive, send, kept = self._doors.udp.recvfrom, self._doors.udp.sendto, self._kept.get
         queries = misses = 0
         room = TURN
+        began = perf_counter()
         while room > 0:
             try:
                 packet, client = receive(LARGEST)
@@ -138,21 +151,27 @@ class Listener:
         counters = self._resolver.counters
         counters.queries += queries
         counters.cache_hits += queries - misses
+        if queries > misses:
+            self._timings.local.add((perf_counter() - began) / queries, queries - misses)
 
     def _answer(self, packet: bytes, client: Client) -> bytes | None:
         """The reply to a datagram but for the id, if it can be given at once."""
+        began = perf_counter()
         try:
             query = wire.read(packet)
         except wire.Unanswered as refusal:
+            self._timings.malformed.add(perf_counter() - began)
             return refusal.reply and refusal.reply[2:]
         answer = self._scope.resolve(query.labels, query.type)
         if answer is None:
             if not self._forwarded.take():
+                self._timings.failed.add(perf_counter() - began)
                 return self._resolver.fail(query, wire.REFUSED)[2:]
             self._start(self._forward(packet, query, client), self._forwarded)
             return None
         reply = wire.write(query, answer.records, limit=query.udp_limit)[2:]
         self._kept.keep(packet[2:], reply)
+        self._timings.local.add(perf_counter() - began)
         return reply
 
     async def _forward(self, packet: bytes, query: wire.Query, client: Client) -> None:
@@ -204,15 +223,20 @@ class Listener:
             self._connections.discard(connection)
 
     async def _answer_stream(self, packet: bytes) -> bytes | None:
+        began = perf_counter()
         self._resolver.counters.queries += 1
         try:
             query = wire.read(packet)
         except wire.Unanswered as refusal:
+            self._timings.malformed.add(perf_counter() - began)
             return refusal.reply
         answer: Answer | None = self._scope.resolve(query.labels, query.type)
         if answer is not None:
-            return wire.write(query, answer.records)
+            reply = wire.write(query, answer.records)
+            self._timings.local.add(perf_counter() - began)
+            return reply
         if not self._forwarded.take():
+            self._timings.failed.add(perf_counter() - began)
             return self._resolver.fail(query, wire.REFUSED)
         try:
             return await self._resolver.forward(self._scope, packet, query, tcp=True)

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
+from typing import Any
 
 from workers.contract.names import Entry, Holder, View
 from workers.dns.lookup import Record, Zones
@@ -76,8 +77,10 @@ class Service:
             self._listeners.clear()
             self._memory.close()
 
-    def count(self) -> dict[str, int]:
+    def count(self) -> dict[str, Any]:
+        timings = self.resolver.timings
         return {
+            "timings": {each.name: getattr(timings, each.name).tell() for each in fields(timings)},
             **asdict(self.resolver.counters),
             "waiting": self.resolver.forwarded.taken,
             "views": len(self.zones.scopes),

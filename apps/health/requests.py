@@ -1,0 +1,43 @@
+"""How long requests take, of the REST API, the admin, the dashboard and the Docker Engine API alike."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Histogram
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+REGISTRY = CollectorRegistry()
+BUCKETS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECONDS = Histogram(
+    "netadmin_request_seconds",
+    "From a request to the begin of its answer, by the name of its address.",
+    ("route", "method", "status"),
+    buckets=BUCKETS,
+    registry=REGISTRY,
+)
+
+
+class Timed:
+    """An ASGI application whose answers are timed. `inner` leaves in `scope["route"]` which address it was.
+
+    Nothing that a client makes up becomes a label: there are as many as there are addresses of ours.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        began = time.perf_counter()
+
+        async def send_timed(message: dict[str, Any]) -> None:
+            # A stream may go on for hours: what counts is how long its client waited for the first word.
+            if message["type"] == "http.response.start":
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                SECONDS.labels(scope.get("route", "other"), method, f"{message['status'] // 100}xx").observe(
+                    time.perf_counter() - began
+                )
+            await send(message)
+
+        await self._inner(scope, receive, send_timed)
