@@ -8,11 +8,13 @@ from apps.containers import ports
 from apps.containers.models import Container
 from apps.docker_api import images
 from apps.docker_api.changes import change
+from apps.docker_api.container_shapes import EXPOSED
 from apps.docker_api.endpoints import read_wish, show_wish
+from apps.docker_api.options import check_container
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Request
 from apps.docker_api.responses import Answer
-from apps.docker_api.shapes import read_list, read_map, read_object, read_text, read_texts
+from apps.docker_api.shapes import read_list, read_map, read_number, read_object, read_text, read_texts
 from apps.hosts.models import Host
 from apps.networks.models import Network
 from apps.networks.rules import read_link
@@ -23,46 +25,14 @@ from apps.networks.services.endpoints import Wish
 SEVERAL = (1, 44)
 """The version from which on a container may be made on several networks."""
 BRIDGE = "bridge"
-_LIMITS = (
-    "Memory",
-    "MemorySwap",
-    "MemoryReservation",
-    "NanoCpus",
-    "CpuShares",
-    "CpuQuota",
-    "CpusetCpus",
-    "PidsLimit",
-    "BlkioWeight",
-    "Ulimits",
-)
-_MISSING = {
-    "Binds": "volumes",
-    "Mounts": "volumes",
-    "VolumesFrom": "volumes",
-    "Tmpfs": "file systems in memory",
-    "Devices": "devices",
-    "DeviceRequests": "devices",
-    "CapAdd": "further capabilities",
-    "CapDrop": "fewer capabilities",
-    "Privileged": "privileged containers",
-    "SecurityOpt": "security options",
-    "ReadonlyRootfs": "read-only root directories",
-    "PidMode": "shared process namespaces",
-    "UTSMode": "shared host names",
-    "UsernsMode": "user namespaces",
-    "GroupAdd": "further groups",
-    "Init": "init process in containers",
-    "AutoRemove": "removing a container at its end (--rm)",
-    **dict.fromkeys(_LIMITS, "limits of memory, processors, processes or files"),
-}
-"""Of HostConfig: what would change what a container does or may do, and is not here. Whoever asks for less than
-everything must not believe to have it."""
+FOR_EVER = 86400.0
+"""Seconds: what the engine calls so."""
 
 
 def create(request: Request, facts: dict[str, str]) -> Answer:
     body = request.body
     settings = read_object(body, "HostConfig")
-    _refuse_missing(body, settings)
+    check_container(body)
     images.find(read_text(body, "Image"))
     name = request.value("name").removeprefix("/") or None
     facts["name"] = name or ""
@@ -86,21 +56,9 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
     # Values of variables are often secrets: the history keeps their names only.
     shown = {"env": sorted(fields["env"]), "networks": [(term, show_wish(wish)) for term, wish in wishes]}
     container = change(request, "container.create", work, detail={**fields, "name": name, **shown})
-    return Answer({"Id": container.pk, "Warnings": []}, status=201)
-
-
-def _refuse_missing(body: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    for key, what in _MISSING.items():
-        if settings.get(key):
-            raise EngineError(400, f"netadmin has no {what}: leave {key} out.")
-    policy = read_text(read_object(settings, "RestartPolicy"), "Name")
-    if policy not in ("", "no"):
-        raise EngineError(400, "netadmin does not start containers again by itself: leave RestartPolicy out.")
-    for key in ("User", "WorkingDir"):
-        if read_text(body, key):
-            raise EngineError(
-                400, f"The host's own root directory knows no {key}: processes run there as root, in /."
-            )
+    discarded = published and container.host_network
+    warnings = ["Published ports are discarded when using host network mode"] if discarded else []
+    return Answer({"Id": container.pk, "Warnings": warnings}, status=201)
 
 
 def _read_wishes(request: Request, settings: Mapping[str, Any]) -> list[tuple[str, Wish]]:
@@ -145,15 +103,21 @@ def _write_ports(body: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterat
         yield from (port for port in read_object(body, "ExposedPorts") if port not in bound)
 
 
+def _read_exposed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is only told: by `docker ps` and inspect."""
+    exposed = ports.read(read_object(body, "ExposedPorts"))
+    return {EXPOSED: sorted({f"{port.port}/{port.protocol}" for port in exposed})} if exposed else {}
+
+
 def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     pairs = [pair.partition("=") for pair in read_texts(body, "Env")]
-    seconds = body.get("StopTimeout")
+    seconds = read_number(body, "StopTimeout") if body.get("StopTimeout") is not None else None
     return {
         "hostname": read_text(body, "Hostname") or None,
         "command": [*read_texts(body, "Entrypoint"), *read_texts(body, "Cmd")],
         "env": {name: value for name, equals, value in pairs if equals},
         "labels": read_map(body, "Labels"),
-        "stop_timeout": float(seconds) if isinstance(seconds, int) and seconds >= 0 else 10.0,
+        "stop_timeout": 10.0 if seconds is None else float(seconds) if seconds >= 0 else FOR_EVER,
         "terminal": bool(body.get("Tty")),
         "open_stdin": bool(body.get("OpenStdin")),
         "image_name": read_text(body, "Image"),
@@ -162,4 +126,5 @@ def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
         "dns_options": read_texts(settings, "DnsOptions"),
         "extra_hosts": read_texts(settings, "ExtraHosts"),
         "sysctls": read_map(settings, "Sysctls"),
+        "given": _read_exposed(body),
     }

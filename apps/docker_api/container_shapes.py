@@ -8,8 +8,11 @@ from apps.api.inspect import STATUS, describe_attachments, describe_container
 from apps.containers.models import Container
 from apps.docker_api import images
 from apps.docker_api.versions import STRUCTURED, Version
+from workers.contract.publishing import ALL4, ALL6
 
 RUNNING = "running"
+EXPOSED = "ExposedPorts"
+"""Under which `Container.given` holds ports that are told of and not published, as `80/tcp`."""
 _UNITS = (
     ("seconds", "1 second", 1, 60),
     ("minutes", "About a minute", 60, 3600),
@@ -83,12 +86,7 @@ def _outline(container: Container, networks: dict[str, Any], now: datetime) -> d
         "ImageID": _image_id(container),
         "Command": " ".join([*container.entrypoint, *container.command]),
         "Created": int(container.created.timestamp()),
-        "Ports": [
-            {"IP": port.address or "0.0.0.0", "PrivatePort": port.port, "PublicPort": port.host_port}
-            | {"Type": port.protocol}
-            for port in container.ports.all()
-            if port.host_port and status_of(container) == RUNNING
-        ],
+        "Ports": _list_ports(container) if status_of(container) == RUNNING else [],
         "Labels": container.labels,
         "State": status_of(container),
         "Status": tell_status(container, now),
@@ -96,6 +94,22 @@ def _outline(container: Container, networks: dict[str, Any], now: datetime) -> d
         "NetworkSettings": {"Networks": networks},
         "Mounts": [],
     }
+
+
+def _list_ports(container: Container) -> list[dict[str, Any]]:
+    published = [
+        {"IP": address, "PrivatePort": port.port, "PublicPort": port.host_port, "Type": port.protocol}
+        for port in container.ports.all()
+        if port.host_port
+        for address in ([port.address] if port.address else [ALL4, ALL6])
+    ]
+    bound = {(port["PrivatePort"], port["Type"]) for port in published}
+    told = [text.split("/") for text in container.given.get(EXPOSED, ())]
+    return published + [
+        {"PrivatePort": int(port), "Type": protocol}
+        for port, protocol in told
+        if (int(port), protocol) not in bound
+    ]
 
 
 def _image_id(container: Container) -> str:
@@ -126,6 +140,8 @@ def inspect_shape(container: Container, version: Version) -> dict[str, Any]:
     shown = describe_container(container)
     words = [*container.entrypoint, *container.command]
     settings = shown["NetworkSettings"]
+    if shown["State"]["Running"]:
+        settings["Ports"] = {**dict.fromkeys(container.given.get(EXPOSED, ())), **settings["Ports"]}
     if version < STRUCTURED:
         first = settings["Networks"].get("bridge", {})
         legacy = {name: first.get(name, 0 if name.endswith("Len") else "") for name in _FIRST}
@@ -163,7 +179,8 @@ def inspect_shape(container: Container, version: Version) -> dict[str, Any]:
 
 
 def _describe_config(container: Container, shown: Mapping[str, Any]) -> dict[str, Any]:
-    ports: dict[str, dict[str, str]] = {str(port): {} for port in container.ports.all()}
+    told = [*(str(port) for port in container.ports.all()), *container.given.get(EXPOSED, ())]
+    ports: dict[str, dict[str, str]] = {port: {} for port in sorted(told)}
     return {
         "Hostname": container.hostname,
         "Domainname": "",

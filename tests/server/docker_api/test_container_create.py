@@ -102,6 +102,29 @@ async def test_a_network_may_be_named_by_its_id(engine: Engine) -> None:
         ({"HostConfig": {"NetworkMode": "container:c0"}}, 400, "share another one's network"),
         ({"HostConfig": {"Binds": ["/a:/b"]}}, 400, "netadmin has no volumes"),
         ({"HostConfig": {"AutoRemove": True}}, 400, "--rm"),
+        ({"HostConfig": {"OomScoreAdj": 5}}, 400, "leave OomScoreAdj out"),
+        ({"HostConfig": {"ShmSize": 67108864}}, 400, "limits of memory"),
+        ({"HostConfig": {"LogConfig": {"Type": "syslog"}}}, 400, "leave LogConfig out"),
+        ({"HostConfig": {"IpcMode": "host"}}, 400, "leave IpcMode out"),
+        ({"HostConfig": {"InventedTomorrow": True}}, 400, "no such option: leave InventedTomorrow out"),
+        ({"Healthcheck": {"Test": ["CMD", "true"]}}, 400, "health checks"),
+        ({"Domainname": "example.test"}, 400, "leave Domainname out"),
+        ({"Volumes": {"/data": {}}}, 400, "volumes"),
+        ({"ExposedPorts": {"80/sctp": {}}}, 400, None),
+        (
+            {"NetworkingConfig": {"EndpointsConfig": {"bridge": {"DriverOpts": {"a": "b"}}}}},
+            400,
+            "options of an attachment",
+        ),
+        (
+            {
+                "NetworkingConfig": {
+                    "EndpointsConfig": {"bridge": {"IPAMConfig": {"LinkLocalIPs": ["169.254.9.9"]}}}
+                }
+            },
+            400,
+            "LinkLocalIPs",
+        ),
         ({"HostConfig": {"ExtraHosts": ["printer:nowhere"]}}, 400, "not an IP address"),
         ({"HostConfig": {"ExtraHosts": ["a\nb:192.0.2.9"]}}, 400, "cannot stand in /etc/hosts"),
         ({"HostConfig": {"Dns": ["dns.example"]}}, 400, "not an IP address"),
@@ -136,6 +159,43 @@ async def test_what_cannot_be_made_is_refused(
     refused = await engine.ask("POST", "/containers/create", {"Image": "host", **changed}, name="c1")
     assert refused.status == status and (words is None or words in refused.message), refused.body
     assert not await sync_to_async(Container.objects.exists)()
+
+
+PLAIN = {
+    "AttachStdout": True,
+    "ArgsEscaped": True,
+    "Healthcheck": {"Test": ["NONE"]},
+    "Volumes": None,
+    "HostConfig": {
+        "Binds": [],
+        "CgroupnsMode": "",
+        "ConsoleSize": [24, 80],
+        "ContainerIDFile": "/tmp/id",
+        "Init": None,
+        "LogConfig": {"Type": "json-file", "Config": {}},
+        "MemorySwap": -1,
+        "MemorySwappiness": -1,
+        "OomKillDisable": False,
+        "PidsLimit": -1,
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "ShmSize": 0,
+    },
+}
+
+
+async def test_what_clients_say_without_asking_for_anything_is_taken(engine: Engine) -> None:
+    exposed = {"ExposedPorts": {"9000/udp": {}, "80": {}}, "StopTimeout": -1}
+    made = await engine.ask("POST", "/containers/create", {"Image": "host", **PLAIN, **exposed}, name="c1")
+    assert made.status == 201, made.body
+    shown = await inspect(engine, "c1")
+    assert shown["Config"]["ExposedPorts"] == {"80/tcp": {}, "9000/udp": {}}
+    assert shown["Config"]["StopTimeout"] == 86400
+
+
+async def test_published_ports_on_the_host_network_are_warned_about(engine: Engine) -> None:
+    settings = {"NetworkMode": "host", "PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
+    made = await engine.ask("POST", "/containers/create", {"Image": "host", "HostConfig": settings})
+    assert made.content["Warnings"] == ["Published ports are discarded when using host network mode"]
 
 
 async def test_a_taken_name_and_older_clients_limits(engine: Engine) -> None:

@@ -1,0 +1,167 @@
+"""What a client of the engine may ask of a container or an attachment, and which values of all else mean nothing.
+
+Everything that is not here is refused, also what a later client thinks of: nobody shall believe a container to be
+confined, limited or arranged as it is not.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from apps.docker_api.refusals import EngineError
+from apps.docker_api.shapes import read_object
+
+CONFIG = frozenset(
+    {
+        "Cmd",
+        "Entrypoint",
+        "Env",
+        "ExposedPorts",
+        "HostConfig",
+        "Hostname",
+        "Image",
+        "Labels",
+        "MacAddress",
+        "NetworkDisabled",
+        "NetworkingConfig",
+        "OpenStdin",
+        "StopTimeout",
+        "Tty",
+        # How the client itself goes on: it says so again when it attaches.
+        "AttachStdin",
+        "AttachStdout",
+        "AttachStderr",
+        "StdinOnce",
+    }
+)
+HOST_CONFIG = frozenset(
+    {
+        "Dns",
+        "DnsOptions",
+        "DnsSearch",
+        "ExtraHosts",
+        "Links",
+        "NetworkMode",
+        "PortBindings",
+        "PublishAllPorts",
+        "Sysctls",
+        # Where the client keeps the id, and how large its window is.
+        "ConsoleSize",
+        "ContainerIDFile",
+    }
+)
+ENDPOINT = frozenset(
+    {
+        "Aliases",
+        "GwPriority",
+        "IPAMConfig",
+        "Links",
+        "MacAddress",
+        # What inspect shows, which some clients send back.
+        "DNSNames",
+        "EndpointID",
+        "Gateway",
+        "GlobalIPv6Address",
+        "GlobalIPv6PrefixLen",
+        "IPAddress",
+        "IPPrefixLen",
+        "IPv6Gateway",
+        "NetworkID",
+    }
+)
+IPAM_CONFIG = frozenset({"IPv4Address", "IPv6Address"})
+_LIMITS = (
+    "Memory",
+    "MemorySwap",
+    "MemoryReservation",
+    "NanoCpus",
+    "CpuShares",
+    "CpuPeriod",
+    "CpuQuota",
+    "CpusetCpus",
+    "PidsLimit",
+    "BlkioWeight",
+    "ShmSize",
+    "Ulimits",
+)
+_NAMES = {
+    "Binds": "volumes",
+    "Mounts": "volumes",
+    "Volumes": "volumes",
+    "VolumesFrom": "volumes",
+    "Tmpfs": "file systems in memory",
+    "Devices": "devices",
+    "DeviceRequests": "devices",
+    "CapAdd": "further capabilities",
+    "CapDrop": "fewer capabilities",
+    "Privileged": "privileged containers",
+    "SecurityOpt": "security options",
+    "ReadonlyRootfs": "read-only root directories",
+    "IpcMode": "IPC namespaces",
+    "PidMode": "shared process namespaces",
+    "UTSMode": "shared host names",
+    "UsernsMode": "user namespaces",
+    "GroupAdd": "further groups",
+    "Init": "init process in containers",
+    "AutoRemove": "removing a container at its end (--rm)",
+    "RestartPolicy": "starting containers again by itself",
+    "Healthcheck": "health checks",
+    "LogConfig": "other logs than its own",
+    "Runtime": "choice of runtimes",
+    "DriverOpts": "options of an attachment",
+    "LinkLocalIPs": "further link-local addresses",
+    **dict.fromkeys(_LIMITS, "limits of memory, processors, processes or files"),
+}
+"""How a person calls what is refused."""
+
+
+def _is_default_log(value: Any) -> bool:
+    return (
+        isinstance(value, dict) and value.get("Type") in ("", None, "json-file") and not value.get("Config")
+    )
+
+
+def _is_no_restart(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("Name") in ("", None, "no")
+
+
+def _among(*values: Any) -> Callable[[Any], bool]:
+    return lambda value: value in values
+
+
+_MEANINGLESS: Mapping[str, Callable[[Any], bool]] = {
+    "ArgsEscaped": _among(True),
+    "CgroupnsMode": _among("host"),
+    "Healthcheck": _among({"Test": ["NONE"]}),
+    "Isolation": _among("default"),
+    "LogConfig": _is_default_log,
+    "MemorySwap": _among(-1),
+    "MemorySwappiness": _among(-1),
+    "PidsLimit": _among(-1),
+    "RestartPolicy": _is_no_restart,
+    "StopSignal": _among("SIGTERM", "TERM", "15"),
+}
+"""Values with which a field asks for nothing but what is so anyway; the empty ones never do."""
+
+
+def check_container(body: Mapping[str, Any]) -> None:
+    """EngineError for the first thing in a request for a container that it would not get."""
+    settings = read_object(body, "HostConfig")
+    _check(body, CONFIG)
+    _check(settings, HOST_CONFIG)
+    for key in ("User", "WorkingDir"):
+        if body.get(key):
+            raise EngineError(
+                400, f"The host's own root directory knows no {key}: processes run there as root, in /."
+            )
+
+
+def check_endpoint(given: Mapping[str, Any]) -> None:
+    """The same of an attachment."""
+    _check(given, ENDPOINT)
+    _check(read_object(given, "IPAMConfig"), IPAM_CONFIG)
+
+
+def _check(given: Mapping[str, Any], taken: frozenset[str]) -> None:
+    for key, value in given.items():
+        if value and key not in taken and not _MEANINGLESS.get(key, _among())(value):
+            raise EngineError(400, f"netadmin has no {_NAMES.get(key, 'such option')}: leave {key} out.")
