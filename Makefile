@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml .ci/dashboard $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print)
 
-.PHONY: install install-dev run demo test faults bench diff-docker lint format screenshots clean-host locks
+.PHONY: install install-dev run demo test faults soak bench diff-docker lint format screenshots clean-host locks
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -40,6 +40,10 @@ diff-docker: install-dev
 # Each part is killed in each step, at several times: half an hour.
 faults: install-dev
 	@FAULTS=full exec $(BIN)/python -m pytest -q -s tests/faults
+
+# Random changes, kills and damage; SEED=7 repeats a run.
+soak: install-dev
+	@SEED=$(SEED) exec $(BIN)/python -m tests.faults.soak $(SOAK_MINUTES)
 
 bench: install-dev
 	@exec $(BIN)/python -m tests.bench

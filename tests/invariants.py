@@ -1,10 +1,12 @@
-"""What must hold on one machine whenever nothing is under way: record, kernel and history agree.
+"""What must hold on one machine whenever nothing is under way: record, kernel, names and history agree.
 
-Read from where each keeps it (the database's file, `ip`, /run/netns), and once by the product's own comparison, `plan`.
+Read from where each keeps it (the database's file, `ip`, /run/netns, the resolver inside each container), and once by
+the product's own comparison, `plan`.
 """
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 from collections import Counter
@@ -12,7 +14,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
+import dns.message
+
+from tests.dns.host import udp_to
 from tests.product import Product
 
 Rows = list[tuple[object, ...]]
@@ -21,7 +27,9 @@ Rows = list[tuple[object, ...]]
 def find_violations(product: Product) -> list[str]:
     """A sentence for each that does not hold; [] when all is well. For a product on SQLite."""
     with closing(sqlite3.connect(product.state_dir / "netadmin.sqlite3", timeout=20)) as database:
-        found = [*_unfinished(database), *_addresses(database), *_kernel(database)]
+        found = [*_unfinished(database), *_addresses(database), *_history(database), *_kernel(database)]
+        # What is not there answers no questions.
+        found = found or list(_names(database))
     return found or list(_plan(product))
 
 
@@ -106,6 +114,69 @@ def _kernel(database: sqlite3.Connection) -> Iterator[str]:
     folder = Path("/run/netns")
     names = os.listdir(folder) if folder.exists() else []
     yield from _compare("namespaces", set(running.values()), names)
+
+
+def _history(database: sqlite3.Connection) -> Iterator[str]:
+    """What was made and not removed is there, as it was left; what was removed is not. Of changes that the host could
+    not make at once only those are undone that make something: the others it goes on trying."""
+    made: dict[tuple[str, str], tuple[str, str, dict[str, Any]]] = {}
+    query = "select action, subject, subject_id, subject_name, after, detail from delivery_operation"
+    for action, subject, id, name, after, detail in database.execute(
+        f"{query} where subject in ('network', 'container', 'endpoint') and "
+        "(outcome = 'done' or action not in ('network.create', 'endpoint.connect')) order by at"
+    ):
+        made[subject, id] = (action, name, json.loads(after or "{}") | {"detail": json.loads(detail)})
+        if action in ("network.remove", "container.remove"):
+            # What was on it went with it.
+            field = action.partition(".")[0]
+            made = {
+                key: told
+                for key, told in made.items()
+                if not (key[0] == "endpoint" and told[2]["detail"].get(field) == name)
+            }
+    there = {
+        "network": dict(database.execute("select id, 0 from networks_network").fetchall()),
+        "container": dict(database.execute("select id, wanted from containers_container").fetchall()),
+        "endpoint": dict(database.execute("select id, 0 from networks_endpoint").fetchall()),
+    }
+    for (subject, id), (action, name, after) in made.items():
+        ended, found = action.endswith((".remove", ".disconnect")), id in there[subject]
+        if ended == found:
+            which = "on record" if found else "not on record"
+            yield f"The {subject} {name} is {which}, though the history ends with {action}."
+        elif "wanted" in after and found and after["wanted"] != there[subject][id]:
+            yield f"The container {name} shall be {there[subject][id]}, in the history {after['wanted']}."
+
+
+def _names(database: sqlite3.Connection) -> Iterator[str]:
+    """In each container with a name server the names of all: those on a network with it are known, others not."""
+    query = """
+        select container.name, endpoint.network_id, endpoint.ipv4 from networks_endpoint as endpoint
+        join containers_container as container on container.id = endpoint.container_id
+        join networks_network as network on network.id = endpoint.network_id
+        where container.state = 'running' and network.driver = 'bridge' and not network.predefined
+    """
+    on: dict[str, dict[str, str]] = {}
+    for name, network, address in database.execute(query):
+        on.setdefault(name, {})[network] = address
+    for asking in on:
+        with closing(udp_to(asking)) as door:
+            for other in on:
+                shared = on[asking].keys() & on[other].keys()
+                wanted = {on[other][network] for network in shared}
+                found = _ask_for(door, other)
+                if bool(wanted) != bool(found) or not found <= wanted:
+                    yield f"In {asking} the name {other} means {found or 'nothing'}, not {wanted or 'nothing'}."
+
+
+def _ask_for(door: socket.socket, name: str) -> set[str]:
+    """The IPv4 addresses of the name."""
+    door.send(dns.message.make_query(name, "A").to_wire())
+    try:
+        reply = dns.message.from_wire(door.recv(4096))
+    except OSError as error:
+        return {repr(error)}
+    return {item.to_text() for answer in reply.answer for item in answer}
 
 
 def _compare(what: str, wanted: set[object], found: list[str]) -> Iterator[str]:

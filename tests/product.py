@@ -1,5 +1,6 @@
 """The whole product as a person runs it: started by its launcher, used through its command line."""
 
+import http.client
 import json
 import os
 import signal
@@ -7,12 +8,50 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 NETADMIN = str(Path(sys.executable).parent / "netadmin")
 PATIENCE = 60.0
+PARTS: dict[str, tuple[bytes, ...]] = {
+    "host worker": (b"--config",),
+    "name service": (b"workers.dns",),
+    "port service": (b"workers.publishing",),
+    "supervisor": (b"workers.runtimes",),
+    "server worker": (b"netadmin.worker",),
+    "web server": (b"netadmin.web",),
+    "broker": (b"redis-server", b"valkey"),
+}
+"""The launcher's children, and what the command line of each has in it."""
+
+
+class LocalConnection(http.client.HTTPConnection):
+    """To a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self._path))
+
+
+@contextmanager
+def running_product(folder: Path, **settings: str) -> Iterator["Product"]:
+    """Started in an empty folder; at the end it stops as Ctrl-C does, leaves no process, and its kernel is purged."""
+    product = Product(folder, settings=settings)
+    try:
+        product.start()
+        yield product
+        product.stop()
+    finally:
+        left = product.kill_leftovers()
+        product.run("host", "purge")
+    assert left == []
 
 
 @dataclass
@@ -67,6 +106,31 @@ class Product:
 
     def find_processes(self) -> list[int]:
         return find_processes_of(self.state_dir)
+
+    def find_part(self, name: str) -> int:
+        """The pid of the launcher's child of that name in PARTS. LookupError: there is none now."""
+        assert self.process is not None
+        launcher = self.process.pid
+        children = read_process(launcher, f"task/{launcher}/children").split()
+        commands = {int(pid): read_process(int(pid), "cmdline") for pid in children}
+        found = [pid for pid, command in commands.items() if any(word in command for word in PARTS[name])]
+        if len(found) != 1:
+            raise LookupError(name)
+        return found[0]
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, str]:
+        """A request to the REST API as local root: (status, body). Status 0: the server did not answer."""
+        connection = LocalConnection(self.state_dir / "web.sock")
+        headers = {"Content-Type": "application/json"}
+        try:
+            content = None if body is None else json.dumps(body)
+            connection.request(method, f"/api/v1/{path}", content, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            return 0, repr(error)
+        finally:
+            connection.close()
 
     def read_logs(self) -> str:
         paths = sorted(self.state_dir.rglob("*.log"))

@@ -18,8 +18,9 @@ KEPT = 60
 
 @cache
 def _redis() -> redis.Redis:
-    # The block of BLPOP is longer than redis-py's own default socket timeout.
-    return redis.Redis.from_url(Environment.read().channel_url, socket_timeout=None)
+    # The block of BLPOP is longer than redis-py's own default socket timeout; and each of the threads that answer
+    # requests may wait at once, which is more than its default of connections.
+    return redis.Redis.from_url(Environment.read().channel_url, socket_timeout=None, max_connections=1000)
 
 
 def connection() -> redis.Redis:

@@ -65,6 +65,7 @@ def receive(host: Host, report: Report, *, waiting: Operation | None = None) -> 
             # Others may be ahead with what this one cannot know: peers that they were told of meanwhile.
             renew_epochs()
             locked.refresh_from_db()
+        returned = not locked.heard
         # Revisions of another database mean nothing here; what the host found out about itself does.
         comparable = report.epoch == locked.epoch
         news = record_contact(locked, report, comparable, now)
@@ -79,10 +80,7 @@ def receive(host: Host, report: Report, *, waiting: Operation | None = None) -> 
             finished = _take_in(locked, changed, now, tell)
     if report.counts is not None:
         keep_counts(locked.name, report.counts)
-    if not comparable or report.resync:
-        send_changes(locked, since=0, full=True)
-    elif report.feeds or report.gaps:
-        _record_feeds(locked, report)
+    _tell_missing(locked, report, comparable=comparable, returned=returned)
     for operation in finished:
         if waiting is None or operation.pk != waiting.pk:
             give_answer(operation.pk, f"{operation.outcome} {operation.message}")
@@ -135,6 +133,17 @@ def _take_in(host: Host, changed: list[Row], at: datetime, tell: peers.Spread) -
         if isinstance(row, Membership) and row.network.removing:
             finished += finish_removal(row.network, at)
     return finished
+
+
+def _tell_missing(host: Host, report: Report, *, comparable: bool, returned: bool) -> None:
+    """Send the host what it asks for or must have missed; `returned`: it was not heard before, and was sent nothing."""
+    if not comparable or report.resync:
+        send_changes(host, since=0, full=True)
+        return
+    if returned and host.lag:
+        send_changes(host, since=host.acked_revision)
+    if report.feeds or report.gaps:
+        _record_feeds(host, report)
 
 
 def _record_feeds(host: Host, report: Report) -> None:

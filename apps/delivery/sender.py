@@ -104,6 +104,11 @@ def _send_feed(
 
 
 def _send(host: Host, delta: Delta) -> bool:
+    """False when the broker cannot be reached."""
+    if not host.heard:
+        # What nobody fetches would only pile up: the record holds it, and the receiver sends it with the host's
+        # next report, as one message that says how things are by then.
+        return True
     return publish(host, "workers.apply", seal(delta, host=host.name, key=host.key, direction="to-host"))
 
 

@@ -5,8 +5,11 @@ and under the host's lock. So an answer never says more than the record.
 """
 
 import json
+import threading
 import time
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from django.db import connection
 
@@ -15,9 +18,44 @@ from apps.delivery.models import Operation
 from apps.delivery.receiver import take_in
 from workers.contract.envelope import Refused
 
+MOST = 64
+"""Requests that wait for one host at once. Each keeps a thread: a host that is slow must not take them all."""
+
+
+class Seats:
+    """Who waits for what, in this process."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._taken: Counter[object] = Counter()
+
+    @contextmanager
+    def take(self, what: object) -> Iterator[bool]:
+        """Whether there is a seat for one more; it is free again at the end."""
+        with self._lock:
+            seated = self._taken[what] < self._most
+            self._taken[what] += seated
+        try:
+            yield seated
+        finally:
+            with self._lock:
+                self._taken[what] -= seated
+                if not self._taken[what]:
+                    del self._taken[what]
+
+
+seats = Seats(MOST)
+
 
 def await_outcome(operation: Operation, timeout: float) -> None:
-    """Fill in the operation's outcome; it stays pending when there is none within `timeout` seconds."""
+    """Fill in the operation's outcome; it stays pending when there is none within `timeout` seconds, or when too many
+    wait for the same host already."""
+    with seats.take(operation.host_id) as seated:
+        if seated:
+            _await_outcome(operation, timeout)
+
+
+def _await_outcome(operation: Operation, timeout: float) -> None:
     until = time.monotonic() + timeout
     told, reported = str(operation.pk), name_report(operation)
     while operation.outcome == Operation.Outcome.PENDING:

@@ -61,6 +61,11 @@ class Host(models.Model):
         return self.last_seen is not None and datetime.now(UTC) - self.last_seen > SILENT_AFTER
 
     @property
+    def heard(self) -> bool:
+        """It was heard lately: what is sent to it is taken in."""
+        return self.last_seen is not None and not self.silent
+
+    @property
     def state(self) -> str:
         """invited, online, offline or revoked."""
         if self.revoked:

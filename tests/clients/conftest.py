@@ -6,8 +6,11 @@ import pytest
 
 from tests.dns.upstream import outside
 from tests.docker import Docker
+from tests.house import product
 from tests.isolation import enter_private_host, require_root
 from tests.product import Product
+
+__all__ = ["docker", "private_host", "product"]
 
 
 @pytest.fixture(scope="session")
@@ -17,17 +20,6 @@ def private_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     enter_private_host()
     with outside("127.0.0.53", tmp_path_factory.mktemp("outside")):
         yield
-
-
-@pytest.fixture(scope="module")
-def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    product = Product(tmp_path_factory.mktemp("state"))
-    product.start()
-    yield product
-    product.stop()
-    left = product.kill_leftovers()
-    product.run("host", "purge")
-    assert left == []
 
 
 @pytest.fixture(scope="module")

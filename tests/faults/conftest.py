@@ -1,25 +1,16 @@
-"""The whole product in a private host, of which one part after the other is killed."""
+"""The whole product in a private host, of which one part after the other is killed: one for the whole suite."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.isolation import enter_private_host, require_root
-from tests.product import Product
+from tests.house import private_host
+from tests.product import Product, running_product
+
+__all__ = ["private_host", "product"]
 
 
 @pytest.fixture(scope="session")
-def private_host() -> None:
-    require_root()
-    enter_private_host()
-
-
-@pytest.fixture(scope="module")
 def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    product = Product(tmp_path_factory.mktemp("state"))
-    product.start()
-    yield product
-    product.stop()
-    left = product.kill_leftovers()
-    product.run("host", "purge")
-    assert left == []
+    with running_product(tmp_path_factory.mktemp("state")) as product:
+        yield product

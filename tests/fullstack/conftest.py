@@ -1,25 +1,5 @@
 """The whole product in a private host, which the tests of a module share."""
 
-from collections.abc import Iterator
+from tests.house import private_host, product
 
-import pytest
-
-from tests.isolation import enter_private_host, require_root
-from tests.product import Product
-
-
-@pytest.fixture(scope="session")
-def private_host() -> None:
-    require_root()
-    enter_private_host()
-
-
-@pytest.fixture(scope="module")
-def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    product = Product(tmp_path_factory.mktemp("state"))
-    product.start()
-    yield product
-    product.stop()
-    left = product.kill_leftovers()
-    product.run("host", "purge")
-    assert left == []
+__all__ = ["private_host", "product"]

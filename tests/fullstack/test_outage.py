@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -26,38 +25,10 @@ def furnished(product: Product) -> None:
         product.do(f"network disconnect none c{number}")
 
 
-def part(product: Product, *words: bytes) -> int:
-    """The launcher's child whose command line has one of the words."""
-    assert product.process is not None
-    launcher = product.process.pid
-    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
-    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    (found,) = [pid for pid, command in commands.items() if any(word in command for word in words)]
-    return int(found)
-
-
-def broker(product: Product) -> int:
-    return part(product, b"redis-server", b"valkey")
-
-
-class LocalConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(self._path))
-
-
 def ask(product: Product, method: str, path: str, body: object = None) -> tuple[int, object]:
-    connection = LocalConnection(product.state_dir / "web.sock")
-    headers = {"Content-Type": "application/json"}
-    connection.request(method, f"/api/v1/{path}", None if body is None else json.dumps(body), headers)
-    answer = connection.getresponse()
-    text = answer.read()
-    connection.close()
-    return answer.status, json.loads(text) if text else None
+    status, text = product.ask(method, path, body)
+    assert status, text
+    return status, json.loads(text) if text else None
 
 
 def eventually(wanted: Callable[[], bool]) -> None:
@@ -102,9 +73,9 @@ def test_changes_outlive_the_death_of_the_hosts_worker_and_of_the_broker(product
 
     with ThreadPoolExecutor(4) as pool:
         started = [pool.submit(start, number) for number in range(24)]
-        os.kill(part(product, b"--config"), signal.SIGKILL)
+        os.kill(product.find_part("host worker"), signal.SIGKILL)
         time.sleep(1.0)
-        os.kill(broker(product), signal.SIGKILL)
+        os.kill(product.find_part("broker"), signal.SIGKILL)
         statuses = {future.result() for future in started}
     assert statuses <= {200, 202}
     eventually(lambda: pending(product) == 0)
@@ -116,7 +87,7 @@ def test_the_end_of_a_process_frees_its_names_while_the_broker_is_away(product: 
     product.do("run -d --name first --net lab --net-alias app -- sleep 100000")
     product.do("run -d --name second --net lab --net-alias app -- sleep 100000")
     address = product.inspect_attachments("second")["lab"]["IPAddress"]
-    redis = broker(product)
+    redis = product.find_part("broker")
     os.kill(redis, signal.SIGSTOP)
     try:
         inside = subprocess.run(["ip", "netns", "pids", "first"], capture_output=True, text=True, check=True)
@@ -150,9 +121,9 @@ def test_a_broker_that_stands_still_is_named_to_who_asks_whether_the_server_is_r
         return found[1]
 
     assert await_readiness(200) == ""
-    os.kill(broker(product), signal.SIGSTOP)
+    os.kill(product.find_part("broker"), signal.SIGSTOP)
     try:
         assert "broker" in await_readiness(503)
     finally:
-        os.kill(broker(product), signal.SIGCONT)
+        os.kill(product.find_part("broker"), signal.SIGCONT)
     assert await_readiness(200) == ""

@@ -63,6 +63,8 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "set emptied": (NFT.format("flush set") + " bridges", "The firewall's entry"),
     "resolv.conf": ("sh -c 'echo nameserver 192.0.2.1 > /etc/netns/two/resolv.conf'", "The files"),
     "hosts removed": ("rm /etc/netns/two/hosts", "The files in /etc of container two"),
+    "all files": ("rm -r /etc/netns/two", "The files in /etc of container two"),
+    "a file of those made anew": ("rm /etc/netns/two/hosts", "The files in /etc of container two"),
     "namespace's name": ("ip netns delete two", "The namespace of container two had been removed"),
     "namespace's name, a process inside": ("ip netns delete one", "The namespace of container one"),
 }

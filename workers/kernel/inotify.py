@@ -32,7 +32,10 @@ class Watched:
         os.close(self.descriptor)
 
     def add(self, folder: str, events: int, label: str | None = None) -> None:
-        """Watch a folder; one that is not there, or one too many for the kernel, is left to the periodic look."""
+        """Watch a folder; one that is not there, or one too many for the kernel, is left to the periodic look.
+
+        One that is watched already stays so: the kernel goes by the folder, not by its name.
+        """
         watch = _libc.inotify_add_watch(self.descriptor, folder.encode(), events)
         if watch >= 0:
             self._labels[watch] = label

@@ -80,10 +80,8 @@ class Notices:
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
             )
         self._files = inotify.Watched()
-        for folder in (FOLDER, str(files.FOLDER)):
-            os.makedirs(folder, exist_ok=True)
-            self._files.add(folder, inotify.NAMES)
         self._sandboxes: dict[int, str] = {}
+        self._watch_folders()
         self._wires: dict[Place, _Wire] = {}
         self._held: dict[Place, set[object]] = {}
         self._leaving: set[int] = set()
@@ -110,6 +108,7 @@ class Notices:
                 self._forget(place)
         # Indices are not given twice, so that old ones only take room.
         self._leaving &= {wire.peer for wire in self._wires.values()}
+        self._watch_folders()
         self.follow(names.difference(self._sandboxes.values()))
 
     def follow(self, names: set[str]) -> None:
@@ -119,9 +118,20 @@ class Notices:
             with suppress(OSError), self._namespaces.opened(name) as descriptor:
                 nsid = self._identify(descriptor)
                 self._sandboxes[nsid] = name
-                self._files.add(str(files.FOLDER / name), inotify.CONTENTS, name)
+                self._watch_files(name)
                 with self._namespaces.inside(descriptor), Look() as look:
                     self._learn(nsid, look)
+
+    def _watch_folders(self) -> None:
+        """Where names come and go, and the files of the sandboxes: also where a folder was removed and made anew."""
+        for folder in (FOLDER, str(files.FOLDER)):
+            os.makedirs(folder, exist_ok=True)
+            self._files.add(folder, inotify.NAMES)
+        for name in self._sandboxes.values():
+            self._watch_files(name)
+
+    def _watch_files(self, name: str) -> None:
+        self._files.add(str(files.FOLDER / name), inotify.CONTENTS, name)
 
     def drain(self) -> set[str]:
         """Where something of ours was changed since the last time, by us or by others: names of devices and of

@@ -12,7 +12,7 @@ from apps.delivery.models import Operation
 from apps.delivery.receiver import receive
 from apps.hosts.models import Host
 from apps.networks.models import Network
-from apps.networks.services.lifecycle import create_container, start_container
+from apps.networks.services.lifecycle import create_container, rename_container, start_container
 from apps.networks.services.networks import create_network
 from workers.contract.envelope import seal, unseal
 from workers.contract.reports import Drift, Exit, Facts, Look, Outcome, Report
@@ -153,6 +153,27 @@ def test_nobody_waits_for_a_host_that_is_silent(node1: Host, sent: list[Delta], 
     work = lambda locked: create_network(locked, name="later")  # noqa: E731
     _, operation = carry_out(Change(actor=None, action="network.create"), node1, work)
     assert (waited, operation.outcome) == ([], "pending")
+
+
+def test_a_host_that_was_away_gets_one_message_however_much_has_changed(
+    node1: Host, sent: list[Delta], django_capture_on_commit_callbacks: Any
+) -> None:
+    acked = Host.objects.get(pk=node1.pk).revision
+    Host.objects.filter(pk=node1.pk).update(
+        acked_revision=acked, last_seen=datetime.now(UTC) - timedelta(minutes=5)
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        network = make_network(node1)
+        container = make_running(node1)
+        for name in ("a", "b", "c", "d"):
+            work = lambda locked, name=name: rename_container(locked, container, name)  # noqa: E731
+            carry_out(Change(actor=None, action="container.rename"), node1, work)
+    assert sent == []
+    receive(node1, report(node1, acked=acked, facts=Facts(version="1", kernel="k")))
+    (delta,) = sent
+    assert (delta.base, {row.id for row in delta.rows}) == (acked, {network.pk, container.pk})
+    receive(node1, report(node1, acked=acked))
+    assert len(sent) == 1, "it was heard already"
 
 
 @pytest.mark.parametrize("fault", ["forged", "foreign", "backwards", "altered"])

@@ -1,6 +1,7 @@
 """Who waits for a change takes the host's report in himself: only a true one, once, and in its order."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from apps.delivery import sender, tasks
 from apps.delivery.answers import give_answer
 from apps.delivery.changes import Change, carry_out
 from apps.delivery.models import Operation
-from apps.delivery.waiting import await_outcome, name_report
+from apps.delivery.waiting import Seats, await_outcome, name_report
 from apps.hosts.models import Host
 from apps.networks.models import Network
 from apps.networks.services.networks import create_network
@@ -103,3 +104,21 @@ def test_who_waits_hears_of_what_the_servers_worker_took_in_first(made: tuple[Ne
     await_outcome(operation, 5.0)
 
     assert operation.outcome == "done"
+
+
+def test_who_finds_all_seats_of_a_host_taken_does_not_wait(
+    made: tuple[Network, Operation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, operation = made
+    seats = Seats(1)
+    monkeypatch.setattr("apps.delivery.waiting.seats", seats)
+    came = threading.Event()
+    waiting = threading.Thread(target=lambda: (came.set(), await_outcome(operation, 60.0)))
+    with seats.take(operation.host_id) as seated, seats.take("another host") as elsewhere:
+        assert seated and elsewhere
+        waiting.start()
+        waiting.join(30.0)
+        assert came.is_set() and not waiting.is_alive()
+    assert operation.outcome == "pending"
+    with seats.take(operation.host_id) as seated:
+        assert seated, "seats are given back"

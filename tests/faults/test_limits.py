@@ -1,0 +1,74 @@
+"""A host that is away or slow: what is asked of it meanwhile stays within bounds, and others go on."""
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import redis
+
+from tests.faults.kills import FULL, eventually, settle
+from tests.product import Product
+
+CHANGES = 10_000 if FULL else 60
+
+
+@contextmanager
+def halted(product: Product, part: str) -> Iterator[None]:
+    """A part that neither works nor ends."""
+    pid = product.find_part(part)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def let_time_pass(product: Product) -> None:
+    """As if the host had not been heard for a minute: waiting for it proves nothing more."""
+    long_ago = (datetime.now(UTC) - timedelta(minutes=1)).replace(tzinfo=None)
+    with closing(sqlite3.connect(product.state_dir / "netadmin.sqlite3", timeout=20)) as database, database:
+        database.execute("update hosts_host set last_seen = ?", [str(long_ago)])
+
+
+def state_of(product: Product) -> str:
+    return str(json.loads(product.do("host inspect node1"))[0]["state"])
+
+
+def test_changes_for_a_host_that_is_away_become_one_message(product: Product) -> None:
+    broker = redis.Redis(unix_socket_path=str(product.state_dir / "redis" / "redis.sock"))
+    product.do("network create away")
+    product.do("run -d --name far -- sleep 100000")
+    with halted(product, "host worker"):
+        eventually(lambda: let_time_pass(product) or state_of(product) == "offline")
+        queued, memory = broker.llen("host.node1"), broker.info("memory")["used_memory"]
+        began = time.monotonic()
+
+        def toggle(number: int) -> int:
+            action = "connect" if number % 2 == 0 else "disconnect"
+            status, text = product.ask(
+                "POST", f"networks/away/{action}/", {"container": f"far{number // 2 % 8}"}
+            )
+            assert status in (202, 409), text
+            return status
+
+        for number in range(8):
+            product.ask("POST", "containers/", {"name": f"far{number}", "start": True})
+        with ThreadPoolExecutor(1 if not FULL else 4) as pool:
+            accepted = sum(status == 202 for status in pool.map(toggle, range(CHANGES)))
+        took = time.monotonic() - began
+        assert accepted > CHANGES / 4
+        assert broker.llen("host.node1") <= queued + 1
+        grown = broker.info("memory")["used_memory"] - memory
+    back = time.monotonic()
+    settle(product, "the host is back")
+    print(
+        f"{accepted} changes in {took:.1f} s, {grown} bytes of the broker's, true {time.monotonic() - back:.1f} s later"
+    )
+    product.do("rm -f far " + " ".join(f"far{number}" for number in range(8)))
+    product.do("network rm away")
