@@ -3,7 +3,7 @@
 #   -v /run/netns:/run/netns:shared -v /etc/netns:/etc/netns -v /var/lib/netadmin:/var/lib/netadmin
 # Join once: the same with `join URL --token TOKEN --no-start` behind the image's name.
 FROM python:3.13-slim-bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends iproute2 libnftables1 && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends crun iproute2 libnftables1 && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/netadmin
 COPY docker/requirements-worker.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-worker.lock

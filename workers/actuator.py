@@ -132,12 +132,16 @@ class Actuator:
             return str(error)
         return ""
 
-    def forget_process(self, container: str, *, logs: bool = False) -> None:
-        """Drop the record of an ended process, and with `logs` what it printed; nothing while it still runs."""
+    def forget_process(self, container: str, *, remains: bool = False) -> None:
+        """Drop the record of an ended process, and with `remains` what it printed and wrote; nothing while it runs."""
         try:
-            self._supervisor.forget(container, logs)
+            self._supervisor.forget(container, remains)
         except SupervisorError as error:
             log.debug("%s", error)
+
+    def keep_remains(self, containers: Iterable[str]) -> None:
+        """Drop what processes of all other containers printed and wrote. Raises SupervisorError."""
+        self._supervisor.keep(list(containers))
 
     def apply(self, operations: list[Operation]) -> Results:
         """Carry out the operations in their order; one that fails does not keep the others."""

@@ -215,7 +215,7 @@ class Agent(threading.Thread):
         for row in rows:
             if row.kind == "container" and row.spec is None:
                 self._ended.pop(row.id, None)
-                self._actuator.forget_process(row.id, logs=True)
+                self._actuator.forget_process(row.id, remains=True)
         left = [row for row in rows if row.kind == "network" and row.spec is None]
         return rows + [peer for network in left for peer in self._leave(network)]
 
@@ -243,7 +243,7 @@ class Agent(threading.Thread):
                 self._ends[exit_.container] = exit_
                 self._ended[exit_.container] = exit_.incarnation
                 self._memory.keep_ended(exit_.container, exit_.incarnation)
-        self._actuator.forget_process(exit_.container, logs=not kept)
+        self._actuator.forget_process(exit_.container, remains=not kept)
         return not known
 
     def _look(self) -> bool:
@@ -252,6 +252,7 @@ class Agent(threading.Thread):
         try:
             for exit_ in self._actuator.exits():
                 self._record_exit(exit_)
+            self._actuator.keep_remains(self._reconciler.desired.containers)
             self._attention.begin()
             found = self._attention.finish(self._reconciler.look(), self._reconciler.sandboxes())
             self._drift, self._restarts = self._restarts + found, []

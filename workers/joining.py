@@ -18,7 +18,15 @@ from workers import __version__
 from workers.contract.broker import queue_of, with_authority
 from workers.contract.envelope import Refused
 from workers.contract.joining import Configuration, Request, Token, open_answer, prove, read_token
-from workers.preflight import Unfit, check_kernel, check_port, check_root, check_underlay, run_checks
+from workers.preflight import (
+    Unfit,
+    check_kernel,
+    check_port,
+    check_root,
+    check_runtime,
+    check_underlay,
+    run_checks,
+)
 
 TIMEOUT = 15.0
 CLOCK_WITHIN = 60.0
@@ -39,7 +47,7 @@ def join(url: str, text: str, state_dir: Path, say: Callable[[str], None]) -> Pa
     except Refused as error:
         raise Failed(f"The token cannot be used: {error}.") from error
     _require(run_checks([check_root], say))
-    before: list[Callable[[], str]] = [check_kernel, check_port, partial(_check_server, url)]
+    before: list[Callable[[], str]] = [check_kernel, check_runtime, check_port, partial(_check_server, url)]
     _require(run_checks(before, say))
     configuration = _ask(url, token)
     folder = state_dir / "hosts" / configuration.host

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import glob
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -68,6 +69,13 @@ def _scratch_namespace() -> Iterator[None]:
             _libc.setns(home, _CLONE_NEWNET)
     finally:
         os.close(home)
+
+
+def check_runtime() -> str:
+    """Only containers of images need it."""
+    if shutil.which("crun") is None:
+        return "no crun: containers of images will not run here until it is installed"
+    return "crun is there for containers of images"
 
 
 def check_port() -> str:

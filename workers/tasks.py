@@ -32,9 +32,9 @@ from workers.contract.state import Delta
 from workers.contract.transfers import PATIENCE
 from workers.dns.client import NameService, NameServiceError
 from workers.images.errors import ImageError
+from workers.images.places import folder_of
 from workers.images.questions import KINDS as IMAGE_KINDS
 from workers.images.questions import answer as answer_about_images
-from workers.images.questions import folder_of
 from workers.images.store import Store
 from workers.images.transfer import Source
 from workers.kernel import inventory, probe
@@ -199,8 +199,6 @@ def _answer(question: Question, configuration: Configuration, broker: redis.Redi
 def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str, Any] | None:
     """None: not a question that is known here."""
     supervisor = Supervisor(str(state_dir / "supervisor.sock"), timeout=90.0)
-    if kind in ("run_once", "exec"):
-        arguments.pop("container", None)  # It runs in a sandbox, whose name says which.
     match kind:
         case "logs":
             return {"text": supervisor.logs(**arguments)}

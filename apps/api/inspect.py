@@ -135,8 +135,13 @@ def describe_container(container: Container) -> dict[str, Any]:
             "ExtraHosts": container.extra_hosts or None,
             "Sysctls": container.sysctls,
         },
+        "Image": f"sha256:{container.image}" if container.image else "",
         "Config": {
             "Hostname": container.hostname,
+            "Image": container.image_name,
+            "Entrypoint": container.entrypoint or None,
+            "User": container.user,
+            "WorkingDir": container.working_dir,
             "Env": [f"{name}={value}" for name, value in container.env.items()],
             "Cmd": container.command or None,
             "Labels": container.labels,

@@ -130,6 +130,24 @@ class ContainerCreate(Strict):
         help_text="Missing or null: the default bridge.",
     )
     hostname = optional_text()
+    image = serializers.CharField(
+        max_length=NAME,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of the host's store, by name or id; empty: the process runs in the host's own root directory.",
+    )
+    entrypoint = command(
+        required=False, allow_null=True, default=None, help_text="In place of the image's; [] for none."
+    )
+    user = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="NAME or UID[:GROUP] of the image.",
+    )
+    working_dir = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
     command = command(required=False, default=list)
     env = Texts(required=False, default=dict)
     labels = Texts(required=False, default=dict)
@@ -180,6 +198,14 @@ class Rename(Strict):
 class Exec(Strict):
     command = command(allow_empty=False)
     env = Texts(required=False, default=dict)
+    user = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="NAME or UID[:GROUP] of the image.",
+    )
+    working_dir = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
     timeout = serializers.FloatField(min_value=0.1, max_value=60, required=False, default=30.0)
 
 

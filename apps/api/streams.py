@@ -135,7 +135,8 @@ class ExecConsumer(StreamConsumer):
         if not command or not command[0]:
             raise Invalid("bad_command", "Say which command to run.", "command")
         env = dict(pair.split("=", 1) for pair in self.query.get("env", []) if "=" in pair)
-        arguments = exec_arguments(self.container, command, env)
+        places = {key: self.value(key) or "" for key in ("user", "working_dir")}
+        arguments = exec_arguments(self.container, command, env, **places)
         change = Change(actor=self.scope["user"], action="container.exec", detail={"command": command})
         record(change, self.container, self.container.host)
         return {

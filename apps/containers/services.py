@@ -112,13 +112,7 @@ def create(
 
 def _check_details(details: Details, *, host_network: bool) -> None:
     """Nothing of this may hold what would mean something else in a file or path on the host."""
-    if details.get("user") and not USER.match(details["user"]):
-        raise Invalid("bad_user", f"{details['user']!r} cannot be a user: write NAME or UID[:GROUP].", "user")
-    directory = details.get("working_dir", "")
-    if directory and (not directory.startswith("/") or not directory.isprintable()):
-        raise Invalid(
-            "bad_directory", f"The working directory {directory!r} is not an absolute path.", "working_dir"
-        )
+    check_place(details.get("image", ""), details.get("user", ""), details.get("working_dir", ""))
     for field, most in FILES.items():
         given = len(details.get(field, ()))  # type: ignore[arg-type]
         if given and host_network:
@@ -159,6 +153,23 @@ def _check_sysctls(sysctls: Mapping[str, str], *, host_network: bool) -> None:
             refusal = f"The sysctl {name!r} cannot be set to {value!r}."
     if refusal:
         raise Invalid("bad_sysctl", refusal, "sysctls")
+
+
+def check_place(image: str, user: str, working_dir: str) -> None:
+    """As whom and where something runs: both are an image's."""
+    if not image and (user or working_dir):
+        raise Invalid(
+            "needs_image",
+            "Without an image, processes run as root in the host's own root directory: leave user and working "
+            "directory out.",
+            "user" if user else "working_dir",
+        )
+    if user and not USER.match(user):
+        raise Invalid("bad_user", f"{user!r} cannot be a user: write NAME or UID[:GROUP].", "user")
+    if working_dir and (not working_dir.startswith("/") or not working_dir.isprintable()):
+        raise Invalid(
+            "bad_directory", f"The working directory {working_dir!r} is not an absolute path.", "working_dir"
+        )
 
 
 def _check_words(words: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from apps.common.errors import Conflict, DomainError, Invalid, NotFound
 from apps.containers.models import Container
+from apps.containers.services import Details
 from apps.delivery.questions import ask
 from apps.delivery.transfers import bring
 from apps.hosts.models import Host
@@ -78,6 +79,41 @@ def remove_image(host: Host, name: str, *, force: bool = False) -> list[tuple[st
     ]
     removed = _ask(host, "remove_image", {"name": name, "force": force, "uses": uses})["removed"]
     return [(kind, what) for kind, what in removed]
+
+
+def container_details(
+    image: Image,
+    name: str,
+    *,
+    command: Sequence[str] = (),
+    entrypoint: Sequence[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    working_dir: str = "",
+    user: str = "",
+) -> tuple[list[str], dict[str, str], Details]:
+    """(command, env, details) of a container of that image, for `lifecycle.create_container`.
+
+    What is not given is the image's. An entrypoint that is given takes the image's command away with its entrypoint;
+    an empty one (`[]` or `[""]`) means none.
+    """
+    config = image.config
+    words = list(command)
+    if entrypoint is None:
+        entrypoint = config.get("Entrypoint") or []
+        words = words or list(config.get("Cmd") or [])
+    elif list(entrypoint) == [""]:
+        entrypoint = []
+    if not entrypoint and not words:
+        raise Invalid("no_command", "no command specified: the image has none, so name one.", "command")
+    own = dict(line.split("=", 1) for line in config.get("Env") or [] if "=" in line)
+    details: Details = {
+        "image": image.id,
+        "image_name": name,
+        "entrypoint": list(entrypoint),
+        "working_dir": working_dir or str(config.get("WorkingDir") or ""),
+        "user": user or str(config.get("User") or ""),
+    }
+    return words, {**own, **(env or {})}, details
 
 
 def _ask(host: Host, kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

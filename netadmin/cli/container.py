@@ -77,6 +77,7 @@ def container_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Name on the network.",
         ),
         *_host_options(),
+        *_image_options(),
         click.option("-h", "--hostname", metavar="NAME", help="Host name inside."),
         click.option(
             "-e", "--env", multiple=True, metavar="K[=V]", callback=read_environment, help="Environment."
@@ -129,6 +130,31 @@ def _host_options() -> list[Decorator]:
     ]
 
 
+def _image_options() -> list[Decorator]:
+    """In which root the process runs, and as whom."""
+    return [
+        click.option("--image", metavar="IMAGE", help="Root file system of its own, from the host's store."),
+        click.option("--entrypoint", metavar="WORD", help="In place of the image's; '' for none."),
+        *_place_options(),
+    ]
+
+
+def _place_options() -> list[Decorator]:
+    return [
+        click.option("-u", "--user", metavar="NAME[:GROUP]", help="As whom, in a container of an image."),
+        click.option(
+            "-w", "--workdir", "working_dir", metavar="PATH", help="Where, in a container of an image."
+        ),
+    ]
+
+
+def with_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that `exec` shares with `run`."""
+    for option in reversed(_place_options()):
+        function = option(function)
+    return function
+
+
 def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
     """Ask for a container and return its id."""
     body: dict[str, Any] = {
@@ -152,7 +178,8 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
         "hostname": given["hostname"],
         **{key: list(given[key]) or None for key in LISTS},
         "sysctls": given["sysctls"] or None,
-        "stop_timeout": given["stop_timeout"],
+        **{key: given[key] for key in ("image", "user", "working_dir", "stop_timeout")},
+        "entrypoint": None if given["entrypoint"] is None else [given["entrypoint"]],
     }
     body.update({key: value for key, value in optional.items() if value is not None})
     return changed_id(session.client.post("containers", body=body))
@@ -165,12 +192,12 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
 def run(session: Session, detach: bool, **given: Any) -> None:
     """Make a container, start it and print its id.
 
-    Without a COMMAND it is a network namespace that stays. With a COMMAND and without -d, its output follows
-    until it ends, and its exit status becomes that of this command.
+    Without a COMMAND and an image it is a network namespace that stays. With one and without -d, its output
+    follows until it ends, and its exit status becomes that of this command.
     """
     identity = make_container(session, True, given)
     click.echo(identity)
-    if given["command"] and not detach:
+    if (given["command"] or given["image"]) and not detach:
         from netadmin.cli.stream import follow_container
 
         sys.exit(follow_container(session.client, identity))

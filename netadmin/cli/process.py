@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from netadmin.cli.container import COMMAND_SETTINGS, read_environment
+from netadmin.cli.container import COMMAND_SETTINGS, read_environment, with_place
 from netadmin.cli.errors import Failure
 from netadmin.cli.session import HostCommand, Session, with_session
 
@@ -18,6 +18,7 @@ from netadmin.cli.session import HostCommand, Session, with_session
 @click.option("-i", "--interactive", is_flag=True, help="Forward what is typed or piped in.")
 @click.option("-t", "--tty", "terminal", is_flag=True, help="Give the command a terminal.")
 @click.option("-e", "--env", multiple=True, metavar="K[=V]", callback=read_environment, help="Environment.")
+@with_place
 @with_session
 def execute(
     session: Session,
@@ -26,6 +27,8 @@ def execute(
     interactive: bool,
     terminal: bool,
     env: dict[str, str],
+    user: str | None,
+    working_dir: str | None,
 ) -> None:
     """Run a command in a running container; its exit status becomes that of this command."""
     if interactive and terminal and not sys.stdin.isatty():
@@ -33,7 +36,15 @@ def execute(
     from netadmin.cli.stream import INTERRUPTED, run_command
 
     try:
-        code = run_command(session.client, container, command, env, interactive, terminal)
+        code = run_command(
+            session.client,
+            container,
+            command,
+            env,
+            interactive,
+            terminal,
+            {"user": user or "", "working_dir": working_dir or ""},
+        )
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)

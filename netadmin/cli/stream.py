@@ -93,9 +93,11 @@ def run_command(
     env: dict[str, str],
     interactive: bool,
     terminal: bool,
+    place: dict[str, str],
 ) -> int:
-    """Run a command in a container, joined to this terminal; its exit code."""
+    """Run a command in a container, joined to this terminal; its exit code. `place`: user and working directory."""
     params = [("command", word) for word in command]
+    params += [pair for pair in place.items() if pair[1]]
     params += [("env", f"{key}={value}") for key, value in env.items()]
     if terminal:
         size = measure_window()

@@ -61,6 +61,55 @@ def test_an_unknown_image_is_refused_with_how_to_import_it(product: Product) -> 
     assert "netadmin image import" in refused
 
 
+def test_a_container_runs_in_the_root_of_an_image_until_it_is_removed(product: Product, root: Path) -> None:
+    product.run("image", "import", "-c", 'CMD ["sleep", "600"]', "-c", "ENV A=1", str(root), "busybox")
+    try:
+        product.do("network create --subnet 10.77.0.0/24 rooted")
+        product.do("run -d --name plain --net rooted")
+        id = product.do("run -d --name box --image busybox --net rooted -e B=2 -h inside")
+        [shown] = json.loads(product.do("inspect box"))
+        assert shown["State"]["Status"] == "running"
+        assert product.run("exec", "box", "ls", "-d", "/bin/sh", "/usr").stdout == "/bin/sh\n"
+        assert "round-trip" in product.do("exec box ping -c 1 -W 20 plain")
+        assert product.do("exec plain ping -c 1 -W 20 box")
+        assert (
+            product.run(
+                "exec",
+                "-e",
+                "C=3",
+                "-w",
+                "/tmp/x",
+                "-u",
+                "12:34",
+                "box",
+                "sh",
+                "-c",
+                "id -u; pwd; echo $A$B$C; hostname",
+            ).stdout
+            == "12\n/tmp/x\n123\ninside\n"
+        )
+        assert "conflict: unable to remove" in product.refuse("image rm busybox")
+        product.run("exec", "box", "sh", "-c", "echo kept > /etc/kept")
+        product.do("restart -t 0 box")
+        assert product.do("exec box cat /etc/kept") == "kept"
+        product.do("stop -t 0 box")
+        assert "is being used by stopped container" in product.refuse(f"image rm {shown['Image'][7:]}")
+        assert json.loads(product.do("inspect box"))[0]["State"]["ExitCode"] == 137
+        product.do("rm box")
+        assert list(product.state_dir.glob(f"**/layers/{id}")) == []
+        ended = product.run(
+            "run", "--name", "once", "--image", "busybox", "--net", "rooted", "sh", "-c", "echo out; exit 3"
+        )
+        assert (ended.stdout.splitlines()[1:], ended.returncode) == (["out"], 3)
+        assert "netadmin image import" in product.refuse("run -d --image nobody/knows:1")
+        assert "own root directory" in product.refuse("run -d -u 12 sleep 600")
+        assert "own root directory" in product.refuse("exec -u 12 plain true")
+    finally:
+        product.run("rm", "-f", "once", "box", "plain")
+        product.run("network", "rm", "rooted")
+        product.run("image", "rm", "busybox")
+
+
 def test_an_archive_with_layers_is_loaded_with_its_whiteouts(product: Product, tmp_path: Path) -> None:
     lower = tar({"etc/kept": b"kept", "etc/gone": b"gone", "old/file": b"old"})
     upper = tar({"etc/.wh.gone": b"", "old/.wh..wh..opq": b"", "old/new": b"new"})

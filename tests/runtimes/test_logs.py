@@ -22,7 +22,7 @@ def test_logs_are_read_by_lines_from_the_end(machine: Machine) -> None:
     assert machine.client.logs("db") == ""
     machine.client.forget("web")
     assert machine.client.logs("web", tail=1) == "oops\n"
-    machine.client.forget("web", logs=True)
+    machine.client.forget("web", remains=True)
     assert os.listdir(machine.folder / "state/logs") == []
 
 

@@ -14,10 +14,6 @@ _incoming = threading.Lock()
 KINDS = ("list_images", "find_image", "import_image", "load_images", "tag_image", "remove_image")
 
 
-def folder_of(state_dir: Path) -> Path:
-    return state_dir / "images"
-
-
 def answer(kind: str, arguments: dict[str, Any], store: Store, source: Source) -> dict[str, Any]:
     """Raises ImageError, OSError, redis.RedisError."""
     match kind:

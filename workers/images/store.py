@@ -63,13 +63,6 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def root(self, id: str) -> Path:
-        """Where the image's root file system is; only read it."""
-        path = self._folder / (digits_of(id) or "-") / "root"
-        if not path.is_dir():
-            raise ImageError(f"The image {id[:12]} is not in this host's store; import it again.", 404)
-        return path
-
     def list_all(self) -> list[Image]:
         """The newest first."""
         names = self._names()
@@ -141,31 +134,33 @@ class Store:
         return self.find(image.id)
 
     def remove(self, name: str, uses: Sequence[Use], *, force: bool) -> list[Removal]:
-        """Take a name away, and with the last one, or by id, the image; as `docker rmi` does."""
+        """Take a name away, and with the last one, or by id, the image; as `docker rmi` does.
+
+        An image that a container needs stays, when it is forced to go without a name.
+        """
         with self._locked():
             image = self.find(name)
-            by_id = (
-                name not in image.names and (digits_of(name) or "-") == image.id[: len(digits_of(name) or "")]
-            )
+            digits = digits_of(name)
+            by_id = name not in image.names and digits is not None and image.id.startswith(digits)
             mine = [use for use in uses if use.image == image.id]
             gone = image.names if by_id else [complete(name)]
-            if len(gone) < len(image.names):
-                _refuse_use(image, gone[0], [use for use in mine if not force], by_id=False)
-                self._save_names({key: id for key, id in self._names().items() if key not in gone})
-                return [Removal("Untagged", each) for each in gone]
-            if by_id and len(image.names) > 1 and not force:
+            if by_id:
+                _refuse_by_id(image, mine, force=force)
+            elif not force and mine and len(image.names) == 1:
                 raise ImageError(
-                    f"conflict: unable to delete {image.id[:12]} (must be forced) - "
-                    "image is referenced in multiple repositories",
+                    f'conflict: unable to remove repository reference "{name}" (must force) - container '
+                    f"{mine[0].container[:12]} is using its referenced image {image.id[:12]}",
                     409,
                 )
-            _refuse_use(image, gone[0] if gone else "", mine, by_id=by_id)
-            self._save_names({key: id for key, id in self._names().items() if id != image.id})
+            self._save_names({key: id for key, id in self._names().items() if key not in gone})
+            untagged = [Removal("Untagged", each) for each in gone]
+            if mine or len(gone) < len(image.names):
+                return untagged
             # Out of sight first: what is half removed must not be found.
             doomed = self._folder / f"draft-{uuid.uuid4().hex}"
             (self._folder / image.id).rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
-        return [*(Removal("Untagged", each) for each in gone), Removal("Deleted", f"sha256:{image.id}")]
+        return [*untagged, Removal("Deleted", f"sha256:{image.id}")]
 
     def incoming(self) -> Path:
         """A fresh path for an archive on its way in; whoever asks removes it."""
@@ -229,27 +224,23 @@ class Store:
         os.replace(draft, self._folder / "names.json")
 
 
-def _refuse_use(image: Image, name: str, uses: Sequence[Use], *, by_id: bool) -> None:
-    if not uses:
+def _refuse_by_id(image: Image, uses: Sequence[Use], *, force: bool) -> None:
+    prefix = f"conflict: unable to delete {image.id[:12]}"
+    running = next((use for use in uses if use.running), None)
+    if running is not None:
+        raise ImageError(
+            f"{prefix} (cannot be forced) - image is being used by running container {running.container[:12]}",
+            409,
+        )
+    if force:
         return
-    use = sorted(uses, key=lambda each: not each.running)[0]
-    container, id = use.container[:12], image.id[:12]
-    if use.running:
+    if len(image.names) > 1:
+        raise ImageError(f"{prefix} (must be forced) - image is referenced in multiple repositories", 409)
+    if uses:
         raise ImageError(
-            f"conflict: unable to delete {id} (cannot be forced) - "
-            f"image is being used by running container {container}",
+            f"{prefix} (must be forced) - image is being used by stopped container {uses[0].container[:12]}",
             409,
         )
-    if by_id:
-        raise ImageError(
-            f"conflict: unable to delete {id} (must be forced) - image is being used by stopped container {container}",
-            409,
-        )
-    raise ImageError(
-        f"conflict: unable to remove repository reference {name!r} (must force) - "
-        f"container {container} is using its referenced image {id}".replace("'", '"'),
-        409,
-    )
 
 
 def _unpack(archive: Path, draft: Path, windows: list[Window]) -> dict[str, Any]:

@@ -235,6 +235,10 @@ class Process(Struct, frozen=True, kw_only=True):
     open_stdin: bool = False
     """Its standard input is what those give it who attach; else there is none."""
     stop_signal: str = "TERM"
+    image: str = ""
+    """Id of the image whose root file system it has; empty: the host's own, in which it is root, in its directory /."""
+    working_dir: str = ""
+    user: str = ""
 
     @property
     def key(self) -> Key:

@@ -183,6 +183,9 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
             stop_timeout=container.stop_timeout,
             terminal=container.terminal,
             open_stdin=container.open_stdin,
+            image=container.image,
+            working_dir=container.working_dir,
+            user=container.user,
         )
 
 

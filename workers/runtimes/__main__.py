@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -17,11 +18,15 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from workers.images.places import folder_of
 from workers.runtimes.control import Control, bind
+from workers.runtimes.crun import Crun
 from workers.runtimes.errors import Refusal
 from workers.runtimes.keeping import Keeping
+from workers.runtimes.layers import Layers
 from workers.runtimes.logs import Logs
-from workers.runtimes.processes import raise_descriptor_limit
+from workers.runtimes.orphans import take_in_orphans
+from workers.runtimes.processes import collect_orphans, raise_descriptor_limit
 from workers.runtimes.protocol import check_name
 from workers.runtimes.records import Records
 from workers.runtimes.sessions import Sessions
@@ -62,11 +67,21 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
+def _of_this_boot(folder: Path, boot: str) -> Path:
+    """What an earlier one left says nothing about this one."""
+    for path in folder.glob("*"):
+        if path.name != boot:
+            shutil.rmtree(path, ignore_errors=True)
+    return folder / boot
+
+
 async def supervise(options: argparse.Namespace) -> None:
     records, logs = Records(options.state_dir / "run"), Logs(options.state_dir / "logs")
     sweeper = Sweeper()
     keeping = Keeping(options.state_dir / "keeper.sock")
-    supervisor = Supervisor(records, logs, sweeper, keeping)
+    layers = Layers(options.state_dir / "layers", folder_of(options.state_dir))
+    crun = Crun(_of_this_boot(options.state_dir / "crun", records.boot), layers)
+    supervisor = Supervisor(records, logs, sweeper, keeping, crun)
     # No time limit of the client's own: a subscription is silent for as long as its user is.
     # Out of the environment at once: what is started from here shall not find it there.
     url = os.environ.pop(STREAMS, None)
@@ -82,6 +97,8 @@ async def supervise(options: argparse.Namespace) -> None:
     loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(asyncio.create_task(terminate())))
     # A handler, not SIG_IGN, which children would inherit.
     loop.add_signal_handler(signal.SIGINT, lambda: None)
+    take_in_orphans()
+    loop.add_signal_handler(signal.SIGCHLD, collect_orphans)
     supervisor.adopt()
     await control.serve(bind(options.socket))
     options.socket.unlink(missing_ok=True)

@@ -56,9 +56,13 @@ class Supervisor:
         """By container: all that run, or have ended and were not forgotten."""
         return self._ask(protocol.Status(), Overview).containers
 
-    def forget(self, container: str, logs: bool = False) -> None:
-        """Drop the record of an ended process; with `logs` its log files too."""
-        self._ask(protocol.Forget(container=container, logs=logs), Done)
+    def forget(self, container: str, remains: bool = False) -> None:
+        """Drop the record of an ended process; with `remains` its log and its writable layer too."""
+        self._ask(protocol.Forget(container=container, remains=remains), Done)
+
+    def keep(self, containers: Sequence[str]) -> None:
+        """Drop the remains of all other containers whose process does not run."""
+        self._ask(protocol.Keep(containers=tuple(containers)), Done)
 
     def exec(
         self,
@@ -68,6 +72,10 @@ class Supervisor:
         sandbox: str = "",
         hostname: str = "",
         env: dict[str, str] | None = None,
+        container: str = "",
+        image: str = "",
+        user: str = "",
+        working_dir: str = "",
         tty: bool = False,
         columns: int = 80,
         rows: int = 24,
@@ -79,6 +87,10 @@ class Supervisor:
             hostname=hostname,
             command=tuple(command),
             env=env or {},
+            container=container,
+            image=image,
+            user=user,
+            working_dir=working_dir,
             tty=tty,
             columns=columns,
             rows=rows,
@@ -92,6 +104,10 @@ class Supervisor:
         sandbox: str = "",
         hostname: str = "",
         env: dict[str, str] | None = None,
+        container: str = "",
+        image: str = "",
+        user: str = "",
+        working_dir: str = "",
         timeout: float = 30.0,
         limit: int = protocol.OUTPUT_LIMIT,
     ) -> Output:
@@ -101,6 +117,10 @@ class Supervisor:
             hostname=hostname,
             command=tuple(command),
             env=env or {},
+            container=container,
+            image=image,
+            user=user,
+            working_dir=working_dir,
             timeout=timeout,
             limit=limit,
         )

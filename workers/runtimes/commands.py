@@ -9,15 +9,14 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from workers.contract.state import Struct
 from workers.runtimes.descriptors import read_some
 from workers.runtimes.lines import Out
-from workers.runtimes.namespace import NamedNamespace
-from workers.runtimes.processes import Child, Streams, build_environment, spawn
+from workers.runtimes.processes import Child, Started, Streams
 from workers.runtimes.protocol import Command, Output, RunOnce
-from workers.runtimes.sweep import Footprint, Sweeper
+from workers.runtimes.sweep import Sweeper
 
 TIMED_OUT = 124
 """What timeout(1) exits with."""
@@ -36,13 +35,17 @@ class Size(Struct, frozen=True, kw_only=True):
     rows: int
 
 
+Begin = Callable[[Command, Streams, Size], Started]
+"""Starts a command where it shall run; the size is that of its terminal. Raises Refusal."""
+
+
 class Pipes:
     """The descriptors of one command: ours, and the child's until it has started."""
 
     def __init__(self) -> None:
         self.input = -1
         self.outputs: dict[Out, int] = {}
-        self.terminal = False
+        self.terminal: Size | None = None
         self._theirs: list[int] = []
         self.streams = Streams(-1, -1, -1)
 
@@ -51,7 +54,7 @@ class Pipes:
         pipes = cls()
         ours, theirs = pty.openpty()
         resize(ours, size)
-        pipes.input, pipes.outputs, pipes.terminal = ours, {Out.STDOUT: ours}, True
+        pipes.input, pipes.outputs, pipes.terminal = ours, {Out.STDOUT: ours}, size
         pipes._theirs = [theirs]
         pipes.streams = Streams(theirs, theirs, theirs, terminal=True)
         pipes._unblock()
@@ -84,12 +87,11 @@ class Pipes:
         for descriptor in {self.input, *self.outputs.values()} - {-1}:
             os.set_blocking(descriptor, False)
 
-    def start(self, request: Command) -> Child:
+    def start(self, request: Command, begin: Begin) -> Child:
         """Raises Refusal; the pipes are closed then."""
-        environment = build_environment(request.hostname, request.env)
+        size = self.terminal or Size(columns=80, rows=24)
         try:
-            entrance = NamedNamespace(request.sandbox, request.hostname)
-            return spawn(request.command, environment, entrance, self.streams)
+            started = begin(request, self.streams, size)
         except BaseException:
             self.close()
             raise
@@ -97,6 +99,16 @@ class Pipes:
             for descriptor in self._theirs:
                 os.close(descriptor)
             self._theirs = []
+        if started.terminal >= 0:
+            self._take(started.terminal, size)
+        return started.child
+
+    def _take(self, terminal: int, size: Size) -> None:
+        """The terminal was made inside: it is the one, in place of ours."""
+        os.close(self.input)
+        self.input, self.outputs = terminal, {Out.STDOUT: terminal}
+        resize(terminal, size)
+        self._unblock()
 
     def close_input(self) -> None:
         if self.input >= 0 and not self.terminal:
@@ -139,10 +151,10 @@ async def drain(child: Child, descriptor: int) -> AsyncIterator[bytes]:
         ended.cancel()
 
 
-async def run_once(request: RunOnce, sweeper: Sweeper) -> Output:
+async def run_once(request: RunOnce, begin: Begin, sweeper: Sweeper) -> Output:
     """Run to the end or the time limit, by which everything it began is killed. Raises Refusal."""
     pipes = Pipes.for_output()
-    child = pipes.start(request)
+    child = pipes.start(request, begin)
     kept = bytearray()
     truncated = False
     code = TIMED_OUT
@@ -173,5 +185,4 @@ async def hang_up(child: Child, sweeper: Sweeper) -> None:
 
 
 async def kill(child: Child, sweeper: Sweeper) -> None:
-    mount = child.namespaces[0]
-    await sweeper.clear(Footprint(child.pid, frozenset({mount})))
+    await sweeper.clear(child.marks)

@@ -25,6 +25,7 @@ from workers.runtimes.protocol import (
     Failure,
     FollowLogs,
     Forget,
+    Keep,
     Overview,
     Resize,
     RunOnce,
@@ -142,11 +143,13 @@ class Control:
             case Status():
                 return Overview(containers=self._supervisor.status())
             case Forget():
-                self._supervisor.forget(request.container, request.logs)
+                self._supervisor.forget(request.container, request.remains)
+            case Keep():
+                self._supervisor.keep(request.containers)
             case Exec():
                 return Started(pid=await self._sessions.begin_exec(request))
             case RunOnce():
-                return await run_once(request, self._sweeper)
+                return await run_once(request, self._supervisor.begin_beside, self._sweeper)
             case ReadLogs():
                 text = self._logs.read_text(request.container, select(request))
                 return Text(text=text.decode("utf-8", "replace"))

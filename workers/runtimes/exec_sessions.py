@@ -6,12 +6,12 @@ import struct
 import msgspec
 
 from workers.contract.state import Struct
-from workers.runtimes.commands import Pipes, Size, drain, hang_up, resize
+from workers.runtimes.commands import Begin, Pipes, Size, drain, hang_up, resize
 from workers.runtimes.descriptors import cancel, write_all
 from workers.runtimes.errors import Refusal
 from workers.runtimes.lines import ABSENCE, ClientGone, In, Line, Out
 from workers.runtimes.protocol import Exec
-from workers.runtimes.supervisor import parse_signal
+from workers.runtimes.signals import parse_signal
 from workers.runtimes.sweep import Sweeper
 
 _PENDING = 512
@@ -28,8 +28,8 @@ class _Signal(Struct, frozen=True, kw_only=True):
 class ExecSession:
     """A command whose streams are bridged to a client, from start to exit."""
 
-    def __init__(self, line: Line, sweeper: Sweeper, request: Exec) -> None:
-        self._line, self._sweeper = line, sweeper
+    def __init__(self, line: Line, sweeper: Sweeper, request: Exec, begin: Begin) -> None:
+        self._line, self._sweeper, self._begin = line, sweeper, begin
         self._request = request
         self._gone = asyncio.Event()
         self._input: asyncio.Queue[bytes | None] = asyncio.Queue(_PENDING)
@@ -42,7 +42,7 @@ class ExecSession:
                 self._pipes = Pipes.for_terminal(Size(columns=self._request.columns, rows=self._request.rows))
             else:
                 self._pipes = Pipes.for_pipes()
-            self._child = self._pipes.start(self._request)
+            self._child = self._pipes.start(self._request, self._begin)
         except BaseException:
             await self._line.close()
             raise

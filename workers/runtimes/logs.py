@@ -10,7 +10,7 @@ import mmap
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -170,6 +170,12 @@ class Logs:
                 text += b"".join(text for _, text in selection.take(entries))
                 del text[: max(0, len(text) - LOG_LIMIT)]
         return bytes(text)
+
+    def sweep(self, kept: Collection[str]) -> None:
+        """Drop those of all other containers."""
+        for path in self._folder.glob("*.log*"):
+            if path.name.partition(".log")[0] not in kept:
+                path.unlink(missing_ok=True)
 
 
 class Selection:

@@ -17,7 +17,7 @@ NAMESPACES = Path("/run/netns")
 FILES = Path("/etc/netns")
 _ETC = Path("/etc")
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWNET = 0x00020000, 0x04000000, 0x40000000
-_MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 1 << 19
+MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE, _MS_SLAVE = 0x4, 0x1000, 0x4000, 1 << 18, 1 << 19
 _MNT_DETACH = 2
 _HOSTNAME_LIMIT = 64
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -39,9 +39,22 @@ def _check(result: int, what: str) -> None:
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def _mount(source: str, target: str, type_: str, flags: int) -> None:
-    result = _libc.mount(source.encode(), target.encode(), type_.encode(), ctypes.c_ulong(flags), None)
-    _check(result, f"mount {target}")
+def mount(source: str, target: str, type_: str, flags: int, options: str = "") -> None:
+    """mount(2). Raises OSError."""
+    arguments = (
+        source.encode(),
+        target.encode(),
+        type_.encode(),
+        ctypes.c_ulong(flags),
+        options.encode() or None,
+    )
+    _check(_libc.mount(*arguments), f"mount {target}")
+
+
+def leave_mounts() -> None:
+    """Give the calling process mounts of its own, of which the host sees nothing, nor it the host's. Raises OSError."""
+    _check(_libc.unshare(_CLONE_NEWNS), "unshare")
+    mount("", "/", "none", _MS_PRIVATE | _MS_REC)
 
 
 class NamedNamespace:
@@ -61,7 +74,7 @@ class NamedNamespace:
     def enter(self) -> None:
         _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWUTS), "unshare")
         # What the host mounts later is seen inside, what is mounted inside is not seen by the host.
-        _mount("", "/", "none", _MS_SLAVE | _MS_REC)
+        mount("", "/", "none", _MS_SLAVE | _MS_REC)
         if self._hostname:
             _check(_libc.sethostname(self._hostname, len(self._hostname)), "sethostname")
         if self._descriptor < 0:
@@ -81,7 +94,7 @@ class NamedNamespace:
     def _mount_sysfs(self) -> None:
         """/sys/class/net shows the network of the process that mounted it; the old one stays if it is refused."""
         try:
-            _mount(self._sandbox, "/sys", "sysfs", 0)
+            mount(self._sandbox, "/sys", "sysfs", 0)
         except OSError:
             return
 
@@ -93,7 +106,7 @@ class NamedNamespace:
         for entry in entries:
             target = _ETC / entry.name
             if entry.is_file() and target.exists():
-                _mount(entry.path, str(target), "none", _MS_BIND)
+                mount(entry.path, str(target), "none", _MS_BIND)
 
 
 def _open_namespace(name: str) -> int:

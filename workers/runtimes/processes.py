@@ -16,17 +16,19 @@ import termios
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workers.runtimes.errors import NOT_EXECUTABLE, NOT_FOUND, Refusal
+from workers.runtimes.errors import NOT_EXECUTABLE, NOT_FOUND, REFUSED, Refusal
 from workers.runtimes.namespace import Entrance
+from workers.runtimes.orphans import collect
+from workers.runtimes.sweep import Footprint
 
 UNKNOWN = 255
 """Exit code of a process whose real one nobody can tell any more."""
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # linux/pidfd.h: _IOWR(0xFF, 11, struct pidfd_info), the 64 bytes of its first version; since Linux 6.15.
 _PIDFD_GET_INFO = 0xC040FF0B
 _PIDFD_INFO_EXIT = 1 << 3
 _KINDS = ("mnt", "net")
-_LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
+LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
 class _PidfdInfo(ctypes.Structure):
@@ -49,21 +51,34 @@ class Streams:
 
 
 class Child:
-    """A process and the namespaces it lives in, kept open: their numbers stay its own until `close`."""
+    """A process, held by a descriptor, so that its number stays its own until `close`."""
 
     def __init__(
-        self, pid: int, namespaces: Sequence[int], process: "subprocess.Popen[bytes] | None"
+        self,
+        pid: int,
+        namespaces: Sequence[int] = (),
+        *,
+        group: int | None,
+        marks: Footprint | None = None,
+        process: "subprocess.Popen[bytes] | None" = None,
     ) -> None:
-        """`process`: None for one that another supervisor began. Raises ProcessLookupError if it is gone."""
+        """`namespaces`: descriptors of its mount and its network namespace, kept open for their numbers.
+
+        `group`: which process group gets its signals; None: the process alone. `marks`: by what else than its session
+        and mount namespace all that it began is known. Raises ProcessLookupError if it is gone.
+        """
         self.pid = pid
         self.known = True
         """False: the kernel could not tell the exit code."""
+        self._group = group
         self._code: int | None = None
         self._process = process
         self._namespaces = list(namespaces)
         self._pidfd = os.pidfd_open(pid)
         self._ended = asyncio.Event()
+        self.marks = marks or Footprint(pid, frozenset({self.namespaces[0]}))
         asyncio.get_running_loop().add_reader(self._pidfd, self._notice)
+        _watched[pid] = self
 
     async def wait(self) -> int:
         """Its exit code as a shell counts, once it has ended."""
@@ -81,12 +96,15 @@ class Child:
         return tuple((entry.st_dev, entry.st_ino) for entry in found)
 
     def send(self, number: int) -> None:
-        """A signal to its process group, which it leads."""
+        """A signal to it, and to what it shares a process group with unless it is to be signalled alone."""
         if self._ended.is_set():
             # The number may be another's by now.
             return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+            if self._group is None:
+                signal.pidfd_send_signal(self._pidfd, number)
+            else:
+                os.killpg(self._group, number)
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -95,10 +113,40 @@ class Child:
         self._namespaces = []
 
     def _notice(self) -> None:
+        if self._ended.is_set():
+            return
         asyncio.get_running_loop().remove_reader(self._pidfd)
-        if self._process is not None:
-            self._code = _count(self._process.wait())
+        _watched.pop(self.pid, None)
+        # Not our child: one that another supervisor began, and whose parent somebody else is now.
+        with contextlib.suppress(ChildProcessError):
+            code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            self._code = _count(code)
+            if self._process is not None:
+                self._process.returncode = code
         self._ended.set()
+
+
+_watched: dict[int, Child] = {}
+"""Those that run, by pid."""
+
+
+def collect_orphans() -> None:
+    """Collect what has ended and is nobody's: called at each SIGCHLD."""
+
+    def attend(pid: int) -> bool:
+        child = _watched.get(pid)
+        if child is not None:
+            child._notice()
+        return child is not None
+
+    collect(attend)
+
+
+@dataclass(frozen=True)
+class Started:
+    child: Child
+    terminal: int = -1
+    """The master of the terminal that was made for it inside, where that is how it gets one."""
 
 
 def _count(code: int) -> int:
@@ -123,11 +171,11 @@ async def _read_exit_code(pidfd: int) -> int | None:
 
 def raise_descriptor_limit() -> None:
     """Each process costs three descriptors here; children get back the limit we were started with."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_LIMITS[1], _LIMITS[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (LIMITS[1], LIMITS[1]))
 
 
 def build_environment(hostname: str, env: dict[str, str]) -> dict[str, str]:
-    defaults = {"PATH": _PATH, "HOSTNAME": hostname or os.uname().nodename, "HOME": "/root", "TERM": "xterm"}
+    defaults = {"PATH": PATH, "HOSTNAME": hostname or os.uname().nodename, "HOME": "/root", "TERM": "xterm"}
     return defaults | env
 
 
@@ -152,49 +200,71 @@ def spawn(
     ours, theirs = socket.socketpair()
 
     def prepare() -> None:
-        # Runs in the forked child.
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, _LIMITS)
-            _reset_signals()
-            if streams.terminal:
-                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            if register is not None:
-                register(os.getpid())
-            entrance.enter()
-            kept = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in _KINDS]
-            socket.send_fds(theirs, [b"+"], kept)
-        except Exception as error:
-            # subprocess tells its parent no more than that something went wrong.
-            theirs.send(str(error).encode())
-            raise
+        if register is not None:
+            register(os.getpid())
+        entrance.enter()
+        kept = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in _KINDS]
+        socket.send_fds(theirs, [b"+"], kept)
 
     with ours, theirs, contextlib.closing(entrance):
-        try:
-            process = _open_process(command, env, streams, prepare)
-        except subprocess.SubprocessError as error:
-            reason = ours.recv(4096, socket.MSG_DONTWAIT).decode()
-            raise Refusal(
-                f"The sandbox could not be entered: {reason}; netadmin's supervisor must run as root."
-            ) from error
+        process = launch(command, env, streams, prepare)
         _, namespaces, _, _ = socket.recv_fds(ours, 1, len(_KINDS), socket.MSG_CMSG_CLOEXEC)
     try:
-        return Child(process.pid, namespaces, process)
+        return Child(process.pid, namespaces, group=process.pid, process=process)
     except OSError as error:
         process.kill()
         process.wait()
         raise Refusal(f"The process cannot be watched: {error.strerror}.") from error
 
 
-def adopt(pid: int) -> Child:
-    """Watch a process that another supervisor began. Raises OSError if it is gone."""
+def adopt(pid: int, *, alone: bool) -> Child:
+    """Watch a process that something else began; `alone`: its signals are its own. Raises OSError if it is gone."""
     kept: list[int] = []
     try:
         kept.extend(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS)
-        return Child(pid, kept, None)
+        return Child(pid, kept, group=None if alone else pid)
     except OSError:
         for descriptor in kept:
             os.close(descriptor)
         raise
+
+
+def adopt_guest(pid: int) -> Child:
+    """Watch a process that shares all namespaces with others: known by its session. Raises OSError if it is gone."""
+    return Child(pid, group=os.getpgid(pid), marks=Footprint(os.getsid(pid)))
+
+
+def launch(
+    command: Sequence[str], env: dict[str, str], streams: Streams, prepare: Callable[[], None]
+) -> "subprocess.Popen[bytes]":
+    """Run a command as leader of its own session, after `prepare` in its process. Raises Refusal."""
+    ours, theirs = socket.socketpair()
+
+    def begin() -> None:
+        # Runs in the forked child.
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, LIMITS)
+            _reset_signals()
+            if streams.terminal:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            prepare()
+        except Exception as error:
+            # subprocess tells its parent no more than that something went wrong.
+            code = error.code if isinstance(error, Refusal) else 0
+            theirs.send(f"{code} {error}".encode())
+            raise
+
+    with ours, theirs:
+        try:
+            return _open_process(command, env, streams, begin)
+        except subprocess.SubprocessError as error:
+            code, _, reason = ours.recv(4096, socket.MSG_DONTWAIT).decode().partition(" ")
+            if int(code):
+                raise Refusal(reason, int(code)) from error
+            raise Refusal(
+                f"The sandbox could not be entered: {reason}; netadmin's supervisor must run as root.",
+                REFUSED,
+            ) from error
 
 
 def _open_process(

@@ -63,15 +63,27 @@ class Status(Request, frozen=True, kw_only=True, tag="status"):
 
 
 class Forget(Request, frozen=True, kw_only=True, tag="forget"):
-    """Drop the record of an ended process; with `logs`, what it wrote too."""
+    """Drop the record of an ended process; with `remains`, its log and its writable layer too."""
 
     container: Name
-    logs: bool = False
+    remains: bool = False
+
+
+class Keep(Request, frozen=True, kw_only=True, tag="keep"):
+    """Drop the remains of all but these containers, and of those whose process runs."""
+
+    containers: tuple[str, ...]
 
 
 class Command(Request, frozen=True, kw_only=True):
     """Something to run inside a sandbox besides the container's own process."""
 
+    container: str = ""
+    image: str = ""
+    """That of the container; then it runs beside the container's process, and only while that runs."""
+    user: str = ""
+    """As `Process` has it; only with an image, like `working_dir`. Empty: as the container's process."""
+    working_dir: str = ""
     sandbox: str = ""
     hostname: str = ""
     command: tuple[str, ...]
@@ -157,6 +169,7 @@ AnyRequest = (
     | Signal
     | Status
     | Forget
+    | Keep
     | Exec
     | RunOnce
     | Logs

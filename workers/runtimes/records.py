@@ -27,6 +27,8 @@ class Record(Struct, frozen=True, kw_only=True):
     open_stdin: bool = False
     stop_signal: str = "TERM"
     run: Run
+    image: str = ""
+    """Begun by the OCI runtime, in the root of this image."""
 
 
 class Records:

@@ -37,7 +37,9 @@ class Sessions:
 
     async def begin_exec(self, request: Exec) -> int:
         """Pid of the command. Raises Refusal."""
-        session = ExecSession(self._make_line(request.session), self._sweeper, request)
+        session = ExecSession(
+            self._make_line(request.session), self._sweeper, request, self._supervisor.begin_beside
+        )
         self._sessions[request.session] = session
         try:
             pid = await session.start()

@@ -44,6 +44,10 @@ class Stdio:
     def create(self, process: Process) -> None:
         """Anew, for a process that does not run yet. Raises OSError, which leaves nothing open."""
         try:
+            if process.terminal and process.image:
+                # It is made in the container's own root, and brought by `take_terminal`.
+                self.streams = Streams(-1, -1, -1, terminal=True)
+                return
             if process.terminal:
                 terminal, theirs = pty.openpty()
                 self._theirs = [theirs]

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 import msgspec
@@ -17,13 +17,16 @@ import msgspec
 from workers.contract.reports import Exit
 from workers.planning.objects import Process
 from workers.runtimes.commands import Size
+from workers.runtimes.crun import Crun
 from workers.runtimes.errors import Refusal
 from workers.runtimes.keeping import Keeping
 from workers.runtimes.logs import Logs, Writer
-from workers.runtimes.namespace import NamedNamespace, identify_sandbox
-from workers.runtimes.processes import UNKNOWN, Child, adopt, build_environment, spawn
-from workers.runtimes.protocol import Run
+from workers.runtimes.namespace import identify_sandbox
+from workers.runtimes.processes import UNKNOWN, Child, Started, Streams, adopt
+from workers.runtimes.protocol import Command, Run
 from workers.runtimes.records import Record, Records
+from workers.runtimes.signals import parse_signal
+from workers.runtimes.starts import begin_first, begin_inside, begin_outside
 from workers.runtimes.stdio import Stdio
 from workers.runtimes.sweep import Footprint, Sweeper, read_start
 
@@ -50,12 +53,13 @@ class _Charge:
         mount, network = self.child.namespaces
         # Who is in the sandbox by other ways (an exec, `ip netns exec`) stays unless the container is being stopped.
         whole = self.stopping and self.record.sandbox
-        return Footprint(self.child.pid, frozenset({mount, network} if whole else {mount}))
+        return Footprint(self.child.pid, frozenset({mount, network})) if whole else self.child.marks
 
 
 class Supervisor:
-    def __init__(self, records: Records, logs: Logs, sweeper: Sweeper, keeping: Keeping) -> None:
+    def __init__(self, records: Records, logs: Logs, sweeper: Sweeper, keeping: Keeping, crun: Crun) -> None:
         self._records, self._logs, self._sweeper, self._keeping = records, logs, sweeper, keeping
+        self._crun = crun
         self._charges: dict[str, _Charge] = {}
         self._known: dict[str, Record] = {}
         self._ended: dict[str, tuple[int, int]] = {}
@@ -72,7 +76,7 @@ class Supervisor:
             if record.run.state == "exited":
                 continue
             try:
-                child = adopt(record.run.pid)
+                child = adopt(record.run.pid, alone=bool(record.image))
             except OSError:
                 self._note_vanished(record)
                 continue
@@ -81,9 +85,13 @@ class Supervisor:
                 stdio = self._make_stdio(container)
                 stdio.adopt(terminal=record.terminal, open_stdin=record.open_stdin)
                 self._attend(record, child, stdio)
+                if record.image:
+                    self._crun.go_on(container)
             else:
                 child.close()
                 self._note_vanished(record)
+        # Begun by a supervisor that ended before it could write it down.
+        self._crun.sweep(set(self._charges))
 
     def _note_vanished(self, record: Record) -> None:
         stdio = self._make_stdio(record.container)
@@ -137,29 +145,35 @@ class Supervisor:
                 open_stdin=process.open_stdin,
                 stop_signal=process.stop_signal,
                 run=run,
+                image=process.image,
             )
 
-        environment = build_environment(process.hostname, process.env)
-        entrance = NamedNamespace(process.sandbox, process.hostname)
+        def register(pid: int) -> None:
+            self._records.save(describe(pid))
+
         stdio = self._make_stdio(process.container)
-        with contextlib.closing(entrance):
-            stdio.create(process)
-            try:
-                child = spawn(
-                    process.command,
-                    environment,
-                    entrance,
-                    stdio.streams,
-                    # By the child itself: were we killed right after the fork, its record would be there.
-                    register=lambda pid: self._records.save(describe(pid)),
-                )
-            except Refusal:
-                stdio.discard()
-                self._records.drop(process.container)
-                self._known.pop(process.container, None)
-                raise
-            stdio.hand_over()
-        return describe(child.pid), child, stdio
+        stdio.create(process)
+        try:
+            started = begin_first(process, stdio.streams, register, self._crun)
+        except Refusal:
+            stdio.discard()
+            self._records.drop(process.container)
+            self._known.pop(process.container, None)
+            raise
+        stdio.hand_over()
+        if started.terminal >= 0:
+            stdio.take_terminal(started.terminal, open_stdin=process.open_stdin)
+        return describe(started.child.pid), started.child, stdio
+
+    def begin_beside(self, command: Command, streams: Streams, size: Size) -> Started:
+        """A further command, where a container's process is. Raises Refusal."""
+        if not command.image:
+            return begin_outside(command, streams)
+        charge = self._charges.get(command.container)
+        if charge is None or charge.record.image != command.image:
+            # Never anywhere else: the host's own root is not what was meant.
+            raise Refusal("The container has no running process; start it first.")
+        return begin_inside(command, streams, size, charge.child, self._crun)
 
     def stop(self, container: str, timeout: float) -> None:
         """Ask the process to end and see to it; nothing if there is none."""
@@ -195,15 +209,22 @@ class Supervisor:
     def status(self) -> dict[str, Run]:
         return {container: record.run for container, record in self._known.items()}
 
-    def forget(self, container: str, logs: bool) -> None:
-        """Drop the record of an ended process. Raises Refusal while it runs."""
+    def forget(self, container: str, remains: bool) -> None:
+        """Drop the record of an ended process, and what remains of it on disk. Raises Refusal while it runs."""
         if container in self._charges:
             raise Refusal("The container's process is still running; stop it first.")
         self._known.pop(container, None)
         self._records.drop(container)
-        if logs:
+        if remains:
             self._logs.drop(container)
+            self._crun.layers.drop(container)
             self._ended.pop(container, None)
+
+    def keep(self, containers: Iterable[str]) -> None:
+        """Drop what remains on disk of all others that do not run: nobody was here to be told of their removal."""
+        kept = {*containers, *self._known}
+        self._logs.sweep(kept)
+        self._crun.layers.sweep(kept)
 
     def watch(self, tell: Callable[[Exit], None]) -> Callable[[], None]:
         """Have each exit told, first those that nobody has forgotten; returns how to leave off."""
@@ -257,7 +278,7 @@ class Supervisor:
         if tasks:
             await asyncio.wait(tasks)
         for container in list(self._known):
-            self.forget(container, logs=False)
+            self.forget(container, remains=False)
         self._keeping.close()
 
     def _attend(self, record: Record, child: Child, stdio: Stdio) -> None:
@@ -292,6 +313,8 @@ class Supervisor:
         )
         ended = msgspec.structs.replace(record, run=run)
         self._known[record.container] = ended
+        if record.image:
+            self._crun.clear(record.container)
         self._ended[record.container] = run.incarnation, code
         try:
             self._records.save(ended)
@@ -303,16 +326,6 @@ class Supervisor:
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def parse_signal(name: str) -> int:
-    """`TERM`, `SIGTERM` or `15`. Raises Refusal."""
-    try:
-        if name.isdigit():
-            return int(signal.Signals(int(name)))
-        return int(signal.Signals["SIG" + name.upper().removeprefix("SIG")])
-    except (KeyError, ValueError):
-        raise Refusal(f"There is no signal {name!r}; `kill -l` lists them.") from None
 
 
 def _is_alive(record: Record) -> bool:

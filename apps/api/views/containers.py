@@ -21,7 +21,9 @@ from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_ho
 from apps.api.views.networks import read_wish
 from apps.containers import ports
 from apps.containers.models import Container
+from apps.containers.services import check_place
 from apps.delivery.changes import Change, record
+from apps.delivery.images import container_details, find_image
 from apps.delivery.questions import ask
 from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network
@@ -34,6 +36,8 @@ TAIL = 100_000
 MARGIN = 5.0
 """Seconds that a host gets beyond the time that a command may take."""
 DETAILS = ("dns", "dns_search", "dns_options", "extra_hosts", "sysctls")
+QUIET = (*DETAILS, "image", "image_name", "entrypoint", "user", "working_dir")
+"""Of the history: only what there is."""
 
 
 def with_endpoints() -> QuerySet[Container]:
@@ -51,16 +55,39 @@ def show_container(container: Container) -> Any:
     return show_containers([with_endpoints().get(pk=container.pk)])[0]
 
 
-def exec_arguments(container: Container, command: list[str], env: Mapping[str, str]) -> dict[str, Any]:
+def exec_arguments(
+    container: Container, command: list[str], env: Mapping[str, str], *, user: str = "", working_dir: str = ""
+) -> dict[str, Any]:
     """What a host needs to run a command in a container; Conflict when it does not run."""
     lifecycle.refuse_stopped(container)
+    check_place(container.image, user, working_dir)
     return {
         "container": container.pk,
+        "image": container.image,
+        "user": user,
+        "working_dir": working_dir,
         "sandbox": "" if container.host_network else container.name,
         "hostname": container.hostname,
         "command": command,
-        "env": {**container.env, **env},
+        # Beside a process of an image it has that one's.
+        "env": dict(env) if container.image else {**container.env, **env},
     }
+
+
+def _read_image(host: Host, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the image makes of what is given."""
+    places = {key: given[key] for key in ("user", "working_dir")}
+    if not given["image"]:
+        return {**places, "entrypoint": given["entrypoint"] or []}
+    command, env, details = container_details(
+        find_image(host, given["image"]),
+        given["image"],
+        command=given["command"],
+        entrypoint=given["entrypoint"],
+        env=given["env"],
+        **places,
+    )
+    return {"command": command, "env": env, **details}
 
 
 class ContainerView(Resource[Container]):
@@ -88,6 +115,7 @@ class ContainerView(Resource[Container]):
         wishes = [(one["network"], read_wish(one)) for one in given["networks"] or []]
         keys = ("name", "hostname", "command", "env", "labels", "stop_timeout", "start", *DETAILS)
         fields = {key: given[key] for key in keys}
+        fields.update(_read_image(host, given))
         published = ports.read(given["ports"])
 
         def work(locked: Host) -> Container:
@@ -98,8 +126,8 @@ class ContainerView(Resource[Container]):
 
         # Values of variables are often secrets: the history keeps their names only.
         detail = {
-            **{key: value for key, value in fields.items() if key not in DETAILS or value},
-            "env": sorted(given["env"]),
+            **{key: value for key, value in fields.items() if value or key not in QUIET},
+            "env": sorted(fields["env"]),
             "networks": given["networks"],
             "ports": given["ports"],
         }
@@ -185,7 +213,8 @@ class ContainerView(Resource[Container]):
         """Run one command in a running container and wait for its end."""
         given = read(requests.Exec, request)
         container = self.found()
-        arguments = exec_arguments(container, given["command"], given["env"])
+        place = {key: given[key] for key in ("user", "working_dir")}
+        arguments = exec_arguments(container, given["command"], given["env"], **place)
         record(
             Change(
                 actor=account(request.user), action="container.exec", detail={"command": given["command"]}

@@ -137,6 +137,7 @@ export function createContainer(body: Schemas["ContainerCreateRequest"]): Action
       first && ["--net", first.network, ...flag("--ip", first.ipv4_address), ...flags("--alias", first.aliases)],
       others.flatMap((each) => ["--net", each.network]),
       ...flags("-p", body.ports),
+      flag("--image", body.image),
       body.command ?? [],
     ),
     method: "POST",

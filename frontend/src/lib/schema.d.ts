@@ -1024,7 +1024,14 @@ export interface components {
             exit_code: number | null;
             exit_message: string;
             error: string;
+            /** @description Id; empty: the host's own root directory. */
+            image: string;
+            /** @description As it was asked for. */
+            image_name: string;
+            entrypoint: string[];
             command: string[];
+            user: string;
+            working_dir: string;
             env: {
                 [key: string]: string;
             };
@@ -1057,6 +1064,20 @@ export interface components {
             /** @description Missing or null: the default bridge. */
             networks?: components["schemas"]["ContainerNetworkRequest"][] | null;
             hostname?: string | null;
+            /**
+             * @description Of the host's store, by name or id; empty: the process runs in the host's own root directory.
+             * @default
+             */
+            image?: string;
+            /** @description In place of the image's; [] for none. */
+            entrypoint?: string[] | null;
+            /**
+             * @description NAME or UID[:GROUP] of the image.
+             * @default
+             */
+            user?: string;
+            /** @default  */
+            working_dir?: string;
             command?: string[];
             env?: {
                 [key: string]: string;
@@ -1208,6 +1229,13 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /**
+             * @description NAME or UID[:GROUP] of the image.
+             * @default
+             */
+            user?: string;
+            /** @default  */
+            working_dir?: string;
             /**
              * Format: double
              * @default 30

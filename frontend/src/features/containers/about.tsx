@@ -37,13 +37,15 @@ function showPort(port: Container["ports"][number]): string {
 }
 
 function Shown({ container }: { container: Container }) {
+  const words = [...container.entrypoint, ...container.command];
   return (
     <Facts
       rows={[
         ["Id", <Mono key="id" text={container.id} shown={shorten(container.id)} what="id" />],
         ["Host", container.host],
         ["Host name", container.hostname],
-        ["Command", container.command.length ? <Mono key="command" text={container.command.join(" ")} what="command" /> : "none: a namespace alone"],
+        ["Image", container.image ? <Mono key="image" text={container.image} shown={`${container.image_name} (${shorten(container.image)})`} what="image id" /> : "none: the host's own root directory"],
+        ["Command", words.length ? <Mono key="command" text={words.join(" ")} what="command" /> : "none: a namespace alone"],
         ["Namespace", <Mono key="namespace" text={`ip netns exec ${container.name} ip address`} what="command" />],
         ["Ports", container.ports.map(showPort).join(", ") || "none published"],
         ["Variables", Object.keys(container.env).join(", ") || "none"],

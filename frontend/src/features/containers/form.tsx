@@ -19,6 +19,7 @@ export function ContainerForm({ done, network: given }: { done: (id: string) => 
   const [address, setAddress] = useState("");
   const [aliases, setAliases] = useState<string[]>([]);
   const [ports, setPorts] = useState<string[]>([]);
+  const [image, setImage] = useState("");
   const [line, setLine] = useState("");
   const [start, setStart] = useState(true);
   const where = host ?? hosts[0]?.name;
@@ -28,6 +29,7 @@ export function ContainerForm({ done, network: given }: { done: (id: string) => 
     host,
     networks: network ? [{ network, ipv4_address: address || null, aliases }] : null,
     ports,
+    ...(image && { image }),
     command: splitWords(line),
     start,
   });
@@ -51,7 +53,8 @@ export function ContainerForm({ done, network: given }: { done: (id: string) => 
         <TagsInput label="Aliases" description="Enter ends each" disabled={!network} value={aliases} onChange={setAliases} />
       </Group>
       <TagsInput label="Published ports" description="8080:80, 127.0.0.1:5353:53/udp, or 80 for a free port; Enter ends each" value={ports} onChange={setPorts} />
-      <TextInput label="Command" description="Empty: only its network namespace" ff="monospace" value={line} onChange={(event) => setLine(event.currentTarget.value)} />
+      <TextInput label="Image" description="Of the host's store; empty: the host's own root directory" value={image} onChange={(event) => setImage(event.currentTarget.value)} />
+      <TextInput label="Command" description={image ? "Empty: the image's own" : "Empty: only its network namespace"} ff="monospace" value={line} onChange={(event) => setLine(event.currentTarget.value)} />
       <Switch label="Start it" checked={start} onChange={(event) => setStart(event.currentTarget.checked)} />
     </ActForm>
   );

@@ -25,7 +25,7 @@ export default function Logs({ container }: { container: Container }) {
     // Newer browsers answer with a promise, which an effect must not return.
     void end.current?.scrollIntoView({ block: "nearest" });
   }, [text]);
-  if (!container.command.length) return <Empty title="Nothing runs in it">The container is a network namespace without a command, so nothing is printed.</Empty>;
+  if (!container.command.length && !container.entrypoint.length) return <Empty title="Nothing runs in it">The container is a network namespace without a command, so nothing is printed.</Empty>;
   return (
     <Stack gap="xs">
       <ScrollArea h="55vh" viewportProps={{ tabIndex: 0, "aria-label": "Logs" }}>
