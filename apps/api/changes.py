@@ -1,8 +1,9 @@
 """From a request to a change and its answer: done, refused, or accepted and still on its way."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from django.db import models
 from rest_framework import status
@@ -10,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.roles import account
+from apps.api.errors import shape
 from apps.api.rehearsals import wants_rehearsal
 from apps.api.representations import OperationOut
 from apps.common.errors import Conflict, Unavailable
-from apps.delivery.changes import Change, carry_out, carry_out_on_all
+from apps.delivery.changes import Change, carry_out, carry_out_on_all, carry_out_together
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
 
@@ -74,6 +76,53 @@ def change_on_all(
     return _answer(preference, cast(M, subject), operation, show, code)
 
 
+def change_together(
+    request: Request,
+    hosts: Collection[Host],
+    action: str,
+    work: Callable[[Mapping[UUID, Host]], Sequence[M]],
+    *,
+    details: Sequence[Mapping[str, Any]],
+    show: Callable[[Sequence[M]], Any],
+    code: int = status.HTTP_200_OK,
+) -> Response:
+    """The same for many subjects at once; see `delivery.changes.carry_out_together`."""
+    preference = Preference.read(request)
+    asked = read_change(request, action, {})
+    done = carry_out_together(asked, hosts, work, details=details, wait=not preference.respond_async)
+    return _answer_many(
+        preference, [(cast(M, subject), operation) for subject, operation in done], show, code
+    )
+
+
+def _answer_many(
+    preference: Preference,
+    done: Sequence[tuple[M, Operation]],
+    show: Callable[[Sequence[M]], Any],
+    code: int,
+) -> Response:
+    faults = [
+        shape("host_failed", f"Item {position}: {operation.message}", str(position))
+        for position, (_, operation) in enumerate(done)
+        if operation.outcome == Operation.Outcome.FAILED
+    ]
+    if faults:
+        return Response({**faults[0], "errors": faults}, status=status.HTTP_409_CONFLICT)
+    pending = [operation for _, operation in done if operation.outcome == Operation.Outcome.PENDING]
+    if not pending:
+        return Response(show([subject for subject, _ in done]), status=code)
+    if preference.insists and not preference.respond_async:
+        raise _silent("A host")
+    shown = OperationOut([operation for _, operation in done], many=True).data  # type: ignore[arg-type]
+    return Response({"operations": shown}, status=status.HTTP_202_ACCEPTED)
+
+
+def _silent(who: str) -> Unavailable:
+    return Unavailable(
+        "host_silent", f"{who} has not answered in time; the change is recorded and happens when it is back."
+    )
+
+
 def _answer(
     preference: Preference, subject: M, operation: Operation, show: Callable[[M], Any], code: int
 ) -> Response:
@@ -83,8 +132,5 @@ def _answer(
     if operation.outcome == Operation.Outcome.DONE:
         return Response(show(subject), status=code)
     if preference.insists and not preference.respond_async:
-        raise Unavailable(
-            "host_silent",
-            f"{who} has not answered in time; the change is recorded and happens when it is back.",
-        )
+        raise _silent(who)
     return Response({"operation": OperationOut(operation).data}, status=status.HTTP_202_ACCEPTED)

@@ -271,6 +271,12 @@ class Accepted(serializers.Serializer[Any]):
     operation = OperationOut()
 
 
+class AcceptedTogether(serializers.Serializer[Any]):
+    """The same of several changes, in their order; those that are done say so."""
+
+    operations = OperationOut(many=True)
+
+
 class Removed(serializers.Serializer[Any]):
     removed = serializers.ListField(child=serializers.CharField())
 

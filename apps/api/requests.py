@@ -103,6 +103,24 @@ class Connect(Attachment):
     container = text()
 
 
+class EndpointCreate(Connect):
+    network = text()
+
+
+class EndpointRemove(Strict):
+    """An endpoint by its id, or by its network and container."""
+
+    id = optional_text()
+    network = optional_text()
+    container = optional_text()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        named = [name for name, value in attrs.items() if value is not None]
+        if named not in (["id"], ["network", "container"]):
+            raise ValidationError("Give either the id, or the network and the container.")
+        return attrs
+
+
 class ContainerNetwork(Attachment):
     network = text()
 

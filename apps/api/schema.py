@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.permissions import AllowAny
 
 from apps.api.rehearsals import PARAMETER, Rehearsal
-from apps.api.representations import Accepted, Error
+from apps.api.representations import Accepted, AcceptedTogether, Error
 
 REFUSALS = {
     "400": "The input is wrong.",
@@ -20,6 +20,8 @@ REFUSALS = {
 }
 SYNCHRONOUS = {"pools", "grants", "tokens", "failures", "exec", "hosts", "images", "join", "session", "plan"}
 """Changes that need no host's state, so that there is nothing to wait for."""
+MANY = {("endpoints", "POST"), ("endpoints", "DELETE")}
+"""Changes of a list of objects at once."""
 MEASURED = ("check", "links", "matrix", "resolve", "rights", "statistics")
 """What is asked of objects that parameters name."""
 
@@ -56,7 +58,8 @@ class Schema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         answers = {code: OpenApiResponse(Error, description=REFUSALS[code]) for code in self._refusals()}
         if self._changes_a_host():
-            answers["202"] = OpenApiResponse(Accepted, description="Recorded; the host has not answered yet.")
+            accepted = AcceptedTogether if self._takes_many() else Accepted
+            answers["202"] = OpenApiResponse(accepted, description="Recorded; the host has not answered yet.")
         for code, answer in answers.items():
             bodies[code] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                 answer, code, direction=direction
@@ -67,6 +70,23 @@ class Schema(AutoSchema):
             )
             bodies["200"] = _either(bodies.get("200"), rehearsal)
         return dict(sorted(bodies.items()))
+
+    def _get_paginator(self) -> Any:
+        # What is made of a list comes as a list.
+        return super()._get_paginator() if self.method == "GET" else None  # type: ignore[no-untyped-call]
+
+    def _get_request_body(self, direction: Literal["request", "response"] = "request") -> Any:
+        if self.method != "DELETE" or not self._takes_many():
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        # The framework knows no body of this method.
+        self.method = "POST"
+        try:
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = "DELETE"
+
+    def _takes_many(self) -> bool:
+        return (self.path.strip("/").split("/")[-1], self.method) in MANY
 
     def _get_serializer_name(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> str:
         return str(super()._get_serializer_name(serializer, direction, bypass_extensions)).removesuffix("Out")
@@ -80,7 +100,12 @@ class Schema(AutoSchema):
 
     def _refusals(self) -> list[str]:
         codes = ["400", "401"]
-        if "{id}" in self.path or self.method == "POST" or self.path.rstrip("/").endswith(MEASURED):
+        if (
+            "{id}" in self.path
+            or self.method == "POST"
+            or self._takes_many()
+            or self.path.rstrip("/").endswith(MEASURED)
+        ):
             codes.append("404")
         if self.method != "GET" or self.path.rstrip("/").endswith("check"):
             codes += ["403", "409"]

@@ -2,19 +2,32 @@
 
 from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework.routers import SimpleRouter
+from rest_framework.routers import Route, SimpleRouter
 
 from apps.api.views.accounts import CertificateView, FailureView, MeView, SessionView, TokenView
 from apps.api.views.connectivity import CheckView, LinksView, MatrixView, ResolveView, StatisticsView
 from apps.api.views.containers import ContainerView
+from apps.api.views.endpoints import EndpointView
 from apps.api.views.hosts import HostView, JoinView
 from apps.api.views.images import ImagesView, ImageView, LoadView, TagView
 from apps.api.views.networks import NetworkView
-from apps.api.views.records import EndpointView, OperationView, PoolView, SubnetView
+from apps.api.views.records import OperationView, PoolView, SubnetView
 from apps.api.views.rights import GrantView, RightsView
 from apps.api.views.summary import SummaryView
 
-router = SimpleRouter()
+
+class Router(SimpleRouter):
+    """Lists of objects can be deleted, where a view knows how."""
+
+    routes = [
+        route._replace(mapping={**route.mapping, "delete": "destroy_many"})
+        if isinstance(route, Route) and route.name == "{basename}-list"
+        else route
+        for route in SimpleRouter.routes
+    ]
+
+
+router = Router()
 router.trailing_slash = "/?"
 router.register("hosts", HostView, basename="host")
 router.register("networks", NetworkView, basename="network")

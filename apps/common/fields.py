@@ -10,5 +10,8 @@ _GIVEN_AS = {
 
 
 def given_as(field: str | None) -> str | None:
-    """The input to blame for a `DomainError`, as REST and admin name it."""
-    return _GIVEN_AS.get(field, field) if field else None
+    """The input to blame for a `DomainError`, as REST and admin name it; of a list as 2.ipv4_address."""
+    if not field:
+        return None
+    place, dot, name = field.rpartition(".")
+    return f"{place}{dot}{_GIVEN_AS.get(name, name)}"

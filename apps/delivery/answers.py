@@ -4,8 +4,9 @@ A list, not a channel: an answer that comes before anybody waits is kept until i
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import redis
 
@@ -33,13 +34,16 @@ def key_of(question: object) -> str:
     return f"netadmin:answer:{question}"
 
 
-def give_answer(question: object, text: str) -> None:
-    """Wake whoever waits. Without Redis nobody does, and the record has the answer all the same."""
-    key = key_of(question)
+def give_answers(texts: Mapping[Any, str]) -> None:
+    """Wake whoever waits for one of these questions. Without Redis nobody does, and the record has the answers all
+    the same."""
+    if not texts:
+        return
     try:
         with _redis().pipeline() as pipe:
-            pipe.lpush(key, text)
-            pipe.expire(key, KEPT)
+            for question, text in texts.items():
+                pipe.lpush(key_of(question), text)
+                pipe.expire(key_of(question), KEPT)
             pipe.execute()
     except redis.RedisError as error:
         log.warning("an answer could not be given: %s", error)

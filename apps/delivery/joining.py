@@ -6,10 +6,10 @@ from functools import partial
 from django.db import transaction
 
 from apps.common.errors import Conflict, Forbidden
-from apps.delivery.answers import give_answer
+from apps.delivery.answers import give_answers
 from apps.delivery.changes import Change, carry_out, record
 from apps.delivery.models import Operation
-from apps.delivery.news import announce_operation
+from apps.delivery.news import announce_operations
 from apps.delivery.sender import publish, spread
 from apps.hosts import broker
 from apps.hosts import services as hosts
@@ -147,8 +147,8 @@ def _fail_pending(host: Host) -> None:
 
 
 def _tell_failed(operation: Operation) -> None:
-    give_answer(operation.pk, f"{operation.outcome} {operation.message}")
-    announce_operation(operation)
+    give_answers({operation.pk: f"{operation.outcome} {operation.message}"})
+    announce_operations([operation])
 
 
 def _refuse_own(host: Host) -> None:

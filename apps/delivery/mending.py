@@ -6,7 +6,7 @@ from functools import partial
 from django.db import transaction
 
 from apps.delivery.models import Operation
-from apps.delivery.news import announce_operation
+from apps.delivery.news import announce_operations
 from apps.hosts.models import Host
 from apps.hosts.services import record_look
 from workers.contract.reports import DRIFT, Look
@@ -52,7 +52,7 @@ def _record(host: Host, look: Look, at: datetime) -> None:
             outcome=Operation.Outcome.DONE,
             finished=at,
         )
-        transaction.on_commit(partial(announce_operation, operation))
+        transaction.on_commit(partial(announce_operations, [operation]))
         return
     last.detail = {
         "drift": [*drift, *last.detail["drift"]][:DRIFT],

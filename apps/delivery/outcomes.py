@@ -26,10 +26,10 @@ _KINDS: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
 forgotten: what is on something goes before it."""
 # Written by hand: the ORM takes longer to spell this union than a database to answer it, and each change asks.
 _UNSETTLED = """
-    SELECT revision, error FROM networks_endpoint WHERE host_id = %s AND NOT applied UNION ALL
-    SELECT revision, error FROM networks_network WHERE host_id = %s AND NOT applied UNION ALL
-    SELECT revision, error FROM networks_membership WHERE host_id = %s AND NOT applied UNION ALL
-    SELECT revision, error FROM containers_container WHERE host_id = %s AND NOT applied
+    SELECT revision, id, error FROM networks_endpoint WHERE host_id = %s AND NOT applied UNION ALL
+    SELECT revision, id, error FROM networks_network WHERE host_id = %s AND NOT applied UNION ALL
+    SELECT revision, network_id, error FROM networks_membership WHERE host_id = %s AND NOT applied UNION ALL
+    SELECT revision, id, error FROM containers_container WHERE host_id = %s AND NOT applied
 """
 
 
@@ -55,11 +55,14 @@ def record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> li
     return changed
 
 
-def find_unsettled(host: Host) -> dict[int, str]:
-    """By revision: why the host could not make a row true, or "" where it has not said yet."""
+def find_unsettled(host: Host) -> dict[int, dict[str, str]]:
+    """By revision and id of a row: why the host could not make it true, or "" where it has not said yet."""
     with connection.cursor() as cursor:
         cursor.execute(_UNSETTLED, [Host._meta.pk.get_db_prep_value(host.pk, connection)] * 4)
-        return dict(cursor.fetchall())
+        unsettled: dict[int, dict[str, str]] = {}
+        for revision, id, error in cursor.fetchall():
+            unsettled.setdefault(revision, {})[id] = error
+    return unsettled
 
 
 def _record(told: dict[Any, Outcome], at: datetime) -> None:

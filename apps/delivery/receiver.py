@@ -1,7 +1,7 @@
 """What a host reports becomes observed state; what it has finished with is forgotten; who waits is told."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,11 +10,11 @@ from django.db import transaction
 
 from apps.containers import services as containers
 from apps.containers.models import Container
-from apps.delivery.answers import give_answer
+from apps.delivery.answers import give_answers
 from apps.delivery.counted import keep_counts
 from apps.delivery.mending import take_look
 from apps.delivery.models import Operation
-from apps.delivery.news import announce_operation
+from apps.delivery.news import announce_operations
 from apps.delivery.outcomes import Row, find_unsettled, record_outcomes
 from apps.delivery.sender import send_changes, send_peers, spread, spread_soon
 from apps.delivery.silence import welcome
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def take_in(
-    host: Host, envelope: Mapping[str, Any], *, waiting: Operation | None = None
+    host: Host, envelope: Mapping[str, Any], *, waiting: Collection[Operation] | None = None
 ) -> list[Operation] | None:
     """Take in a sealed report, if it is the host's own; `Refused` otherwise. Returns as `receive`."""
     message = unseal(envelope, Report, host=host.name, key=host.key, direction="to-server")  # type: ignore[arg-type]
@@ -44,11 +44,13 @@ def take_in(
     return receive(host, message, waiting=waiting)
 
 
-def receive(host: Host, report: Report, *, waiting: Operation | None = None) -> list[Operation] | None:
+def receive(
+    host: Host, report: Report, *, waiting: Collection[Operation] | None = None
+) -> list[Operation] | None:
     """Take in one report; the operations that are finished with it. Doubled and late ones find nothing to do: None.
 
-    `waiting`: for this operation it came past the queue, so it counts only if none is missing before it; and how many
-    hosts there are shall not delay the one that waits.
+    `waiting`: for these operations it came past the queue, so it counts only if none is missing before it; and how
+    many hosts there are shall not delay the one that waits.
     """
     now = datetime.now(UTC)
     tell = spread if waiting is None else spread_soon
@@ -81,12 +83,12 @@ def receive(host: Host, report: Report, *, waiting: Operation | None = None) -> 
     if report.counts is not None:
         keep_counts(locked.name, report.counts)
     _tell_missing(locked, report, comparable=comparable, returned=returned)
-    for operation in finished:
-        if waiting is None or operation.pk != waiting.pk:
-            give_answer(operation.pk, f"{operation.outcome} {operation.message}")
-        announce_operation(operation)
-        if operation.outcome == Operation.Outcome.FAILED:
-            _undo(host, operation)
+    heard = {operation.pk for operation in waiting or ()}
+    give_answers({one.pk: f"{one.outcome} {one.message}" for one in finished if one.pk not in heard})
+    announce_operations(finished)
+    failed = [operation for operation in finished if operation.outcome == Operation.Outcome.FAILED]
+    if failed:
+        _undo(host, failed)
     _announce(host, changed, finished, news)
     if comparable:
         for exit_ in report.exits:
@@ -180,14 +182,20 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
     )
     if not pending:
         return []
-    errors = find_unsettled(host)
+    unsettled = find_unsettled(host)
+    subjects = {(operation.revision, operation.subject_id) for operation in pending}
     finished = []
     for operation in pending:
-        error = errors.get(operation.revision)
-        if error == "":
+        # Changes of one request share a revision: rows that another of them is about are no concern of this one.
+        errors = [
+            error
+            for row, error in unsettled.get(operation.revision, {}).items()
+            if row == operation.subject_id or (operation.revision, row) not in subjects
+        ]
+        if "" in errors:
             continue
-        operation.outcome = Operation.Outcome.FAILED if error else Operation.Outcome.DONE
-        operation.message, operation.finished = error or "", at
+        operation.outcome = Operation.Outcome.FAILED if errors else Operation.Outcome.DONE
+        operation.message, operation.finished = errors[0] if errors else "", at
         finished.append(operation)
     done = [operation.pk for operation in finished if operation.outcome == Operation.Outcome.DONE]
     if done:
@@ -224,18 +232,17 @@ def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
             revision=locked.revision,
         )
         peers.refresh([container.pk], spread)
-        transaction.on_commit(partial(announce_operation, operation))
+        transaction.on_commit(partial(announce_operations, [operation]))
         transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
 
 
-def _undo(host: Host, operation: Operation) -> None:
+def _undo(host: Host, failed: Collection[Operation]) -> None:
     """A creation that the host could not make true leaves nothing behind, as its answer says."""
+    created = [operation.subject_id for operation in failed if operation.action == "network.create"]
+    connected = [operation.subject_id for operation in failed if operation.action == "endpoint.connect"]
     with transaction.atomic():
         locked = advance(host.pk)
-        if operation.action == "network.create":
-            for network in Network.objects.filter(pk=operation.subject_id, removing=False):
-                remove_network(locked, network)
-        elif operation.action == "endpoint.connect":
-            for endpoint in Endpoint.objects.filter(pk=operation.subject_id, removing=False):
-                drop(endpoint, locked.revision)
+        for network in Network.objects.filter(pk__in=created, removing=False):
+            remove_network(locked, network)
+        drop(Endpoint.objects.filter(pk__in=connected, removing=False), locked.revision)
         transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))

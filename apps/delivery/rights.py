@@ -4,7 +4,7 @@ Administrators change everything, operators all but machines, pools and grants. 
 grants cover: a network by its id or label, a container by its label or because all networks that it is on are covered.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -40,10 +40,10 @@ has only a network of its own, and is root on its host."""
 Person = AbstractBaseUser | AnonymousUser | None
 
 
-def demand(actor: Person, action: str, subject: models.Model) -> None:
-    """Forbidden unless `actor` may do this to `subject`, as it is inside the transaction of the change.
+def demand(actor: Person, action: str, *subjects: models.Model) -> None:
+    """Forbidden unless `actor` may do this to all `subjects`, as they are inside the transaction of the change.
 
-    `subject` is what came of it: a network just made, an endpoint just connected or on its way out.
+    They are what came of it: a network just made, endpoints just connected or on their way out.
     None as actor is the server itself.
     """
     if actor is None:
@@ -54,7 +54,7 @@ def demand(actor: Person, action: str, subject: models.Model) -> None:
     if action in ADMINISTRATORS:
         raise Forbidden("administrators_only", "Only administrators may do this.")
     if role is not Role.OPERATOR:
-        Reach.of(actor).demand(action, subject)
+        Reach.of(actor).demand(action, subjects)
 
 
 def may(actor: Person, action: str, subject: models.Model) -> bool:
@@ -92,26 +92,28 @@ class Reach:
             return cls(())
         return cls(tuple(Grant.objects.filter(team__user=account(actor))))
 
-    def demand(self, action: str, subject: models.Model) -> None:
-        match subject:
-            case Network():
-                # The parent of a macvlan is a link of the host: whoever is on it is in the host's own surroundings.
-                covered = self.covers(subject) and (action, subject.driver) != (
-                    "network.create",
-                    Driver.MACVLAN,
+    def demand(self, action: str, subjects: Sequence[models.Model]) -> None:
+        endpoints = [subject for subject in subjects if isinstance(subject, Endpoint)]
+        others = _others_of(endpoints) if endpoints else {}
+        for subject in subjects:
+            match subject:
+                case Network():
+                    # The parent of a macvlan is a link of the host: who is on it is in the host's own surroundings.
+                    covered = self.covers(subject) and (action, subject.driver) != (
+                        "network.create",
+                        Driver.MACVLAN,
+                    )
+                case Endpoint():
+                    covered = self.covers_endpoint(action, subject, others[subject.container_id])
+                case Container():
+                    covered = self.covers_change(action, subject)
+                case _:
+                    covered = False
+            if not covered:
+                raise Forbidden(
+                    "not_granted",
+                    "Your role and the grants of your teams do not allow this; ask an administrator.",
                 )
-            case Endpoint():
-                others = subject.container.endpoints.select_related("network")
-                covered = self.covers_endpoint(action, subject, others)
-            case Container():
-                covered = self.covers_change(action, subject)
-            case _:
-                covered = False
-        if not covered:
-            raise Forbidden(
-                "not_granted",
-                "Your role and the grants of your teams do not allow this; ask an administrator.",
-            )
 
     def covers(self, subject: Network | Container) -> bool:
         """By id or label."""
@@ -146,3 +148,13 @@ class Reach:
             chooses = bool(container.command or container.entrypoint or container.image)
         reach = Reach(tuple(grant for grant in self.grants if grant.commands)) if chooses else self
         return self.covers_container(container, networks) and reach.covers_container(container, networks)
+
+
+def _others_of(endpoints: Collection[Endpoint]) -> dict[str, list[Endpoint]]:
+    """What their containers have besides them, by container: endpoints that come with one change give no right to each
+    other."""
+    others: dict[str, list[Endpoint]] = {endpoint.container_id: [] for endpoint in endpoints}
+    found = Endpoint.objects.filter(container__in=list(others)).select_related("network").order_by()
+    for other in found.exclude(pk__in=[endpoint.pk for endpoint in endpoints]):
+        others[other.container_id].append(other)
+    return others

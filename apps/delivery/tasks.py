@@ -9,7 +9,7 @@ from django.db.models import F, OuterRef, Subquery
 
 from apps.delivery.joining import end_stale_logins
 from apps.delivery.models import Operation
-from apps.delivery.news import announce_operation
+from apps.delivery.news import announce_operations
 from apps.delivery.receiver import finish_removal, take_in
 from apps.delivery.sender import send_changes, send_peers, spread
 from apps.delivery.silence import Watch
@@ -78,7 +78,6 @@ def resync() -> None:
 def forget_departed() -> None:
     """Drop what need not be told any more, and overlays whose last host was removed while they were going."""
     for network in Network.objects.filter(host=None, removing=True, memberships=None):
-        for operation in finish_removal(network, datetime.now(UTC)):
-            announce_operation(operation)
+        announce_operations(finish_removal(network, datetime.now(UTC)))
     peers.forget_departed(datetime.now(UTC) - DEPARTED_KEPT)
     end_stale_logins()

@@ -1,4 +1,4 @@
-"""Waiting until a change is made true. Who waits takes in the host's report on it himself: that is the shortest way.
+"""Waiting until changes are made true. Who waits takes in the host's report on them himself: that is the shortest way.
 
 The report comes to the server's worker too, which finds it taken in; whoever is first, it counts once, in its order
 and under the host's lock. So an answer never says more than the record.
@@ -8,8 +8,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 
 from django.db import connection
 
@@ -47,50 +47,77 @@ class Seats:
 seats = Seats(MOST)
 
 
-def await_outcome(operation: Operation, timeout: float) -> None:
-    """Fill in the operation's outcome; it stays pending when there is none within `timeout` seconds, or when too many
-    wait for the same host already."""
-    with seats.take(operation.host_id) as seated:
-        if seated:
-            _await_outcome(operation, timeout)
+def await_outcomes(groups: Iterable[Sequence[Operation]], timeout: float) -> None:
+    """Fill in what became of the operations, which are grouped by what one host, or the hosts of one network, answer.
+
+    A host reports under the name of the first of its group. What is not answered within `timeout` seconds stays
+    pending, and so does what is for a host for which too many wait already.
+    """
+    with ExitStack() as taken:
+        _await([group for group in groups if taken.enter_context(seats.take(group[0].host_id))], timeout)
 
 
-def _await_outcome(operation: Operation, timeout: float) -> None:
+def _await(groups: Iterable[Sequence[Operation]], timeout: float) -> None:
     until = time.monotonic() + timeout
-    told, reported = str(operation.pk), name_report(operation)
-    while operation.outcome == Operation.Outcome.PENDING:
+    left = [group for group in groups if _pending(group)]
+    while left:
         _give_back_connection()
-        found = await_either([told, reported], until - time.monotonic())
+        told = {str(_pending(group)[0].pk): group for group in left}
+        reported = {name_report(group[0]): group for group in left}
+        found = await_either([*told, *reported], until - time.monotonic())
         if found is None:
-            operation.refresh_from_db(fields=["outcome", "message", "finished"])
+            _refresh([operation for group in left for operation in group])
             return
         question, text = found
-        if question == told:
-            operation.outcome, _, operation.message = text.partition(" ")
+        if question in told:
+            _take_outcome(told[question], text)
         else:
-            _take_in(operation, text)
+            _take_in(reported[question], text)
+        left = [group for group in left if _pending(group)]
 
 
 def name_report(operation: Operation) -> str:
-    """Under which name the host of the operation gives its report to who waits; empty for what spans hosts."""
-    return f"{operation.host.name}:{operation.pk}" if operation.host else ""
+    """Under which name the operation's host gives its report to who waits; nobody does for what spans hosts."""
+    return f"{operation.host.name if operation.host else ''}:{operation.pk}"
 
 
-def _take_in(operation: Operation, text: str) -> None:
-    assert operation.host is not None
+def _pending(operations: Iterable[Operation]) -> list[Operation]:
+    return [operation for operation in operations if operation.outcome == Operation.Outcome.PENDING]
+
+
+def _take_outcome(group: Sequence[Operation], text: str) -> None:
+    """The server's worker has told what became of the first that is pending."""
+    first, *others = _pending(group)
+    first.outcome, _, first.message = text.partition(" ")
+    _refresh(others)
+
+
+def _take_in(group: Sequence[Operation], text: str) -> None:
+    host = group[0].host
+    assert host is not None
     finished: list[Operation] | None = None
     # What is forged or broken is as good as nothing: the wait goes on.
     with suppress(Refused, ValueError):
-        finished = take_in(operation.host, json.loads(text), waiting=operation)
-    for each in finished or ():
-        if each.pk == operation.pk:
+        finished = take_in(host, json.loads(text), waiting=group)
+    _copy(finished or (), group)
+    _refresh(_pending(group))
+
+
+def _refresh(operations: Sequence[Operation]) -> None:
+    if operations:
+        _copy(Operation.objects.filter(pk__in=[operation.pk for operation in operations]), operations)
+
+
+def _copy(known: Iterable[Operation], operations: Sequence[Operation]) -> None:
+    by_id = {operation.pk: operation for operation in known}
+    for operation in operations:
+        same = by_id.get(operation.pk)
+        if same is not None:
             operation.outcome, operation.message, operation.finished = (
-                each.outcome,
-                each.message,
-                each.finished,
+                same.outcome,
+                same.message,
+                same.finished,
             )
-            return
-    operation.refresh_from_db(fields=["outcome", "message", "finished"])
 
 
 def _give_back_connection() -> None:

@@ -20,7 +20,7 @@ from apps.networks.models import Network
 from apps.networks.rules import read_link
 from apps.networks.selectors import find_network
 from apps.networks.services import lifecycle
-from apps.networks.services.endpoints import Wish
+from apps.networks.services.attachments import Wish
 
 SEVERAL = (1, 44)
 """The version from which on a container may be made on several networks."""

@@ -6,7 +6,7 @@ from typing import Any
 from apps.docker_api.options import check_endpoint
 from apps.docker_api.shapes import read_list, read_number, read_object, read_text
 from apps.networks.rules import read_link
-from apps.networks.services.endpoints import Wish
+from apps.networks.services.attachments import Wish
 
 
 def read_wish(given: Mapping[str, Any]) -> Wish:

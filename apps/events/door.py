@@ -14,7 +14,7 @@ GROUP = "events"
 
 
 def announce(*, kind: str, id: str, change: str) -> None:
-    """Tell every open page that the object changed; what it is now, REST says.
+    """Tell every open page that the object changed, or without an `id` many of its kind; what it is now, REST says.
 
     Returns at once. A page that misses an event looks again by itself, so a failure is logged and no more.
     """

@@ -1,9 +1,9 @@
-"""Reserving subnets and taking addresses.
+"""Reserving subnets, giving addresses back, and how much is used; `taking` has how they are taken.
 
 Every function that writes expects the caller to be inside `transaction.atomic()` and to hold the lock that
 serialises changes of the space (for `reserve_subnet`) or of the holder of the subnet (for addresses): between
-reading that something is free and writing that it is taken nobody else may do the same. The functions lock
-the subnet's row besides; unique constraints are the last guard. A DomainError is raised before anything is
+reading that something is free and writing that it is taken nobody else may do the same. The rows of subnets are
+locked besides; unique constraints are the last guard. A DomainError is raised before anything is
 written, so that the caller may catch it and go on in the same transaction.
 """
 
@@ -11,8 +11,7 @@ import ipaddress
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q
 
 from apps.common.errors import Conflict, Invalid
 from apps.ipam import choice, free
@@ -21,19 +20,17 @@ from apps.ipam.cidr import (
     Family,
     Interval,
     bounds,
-    contains,
     family_of,
     pack,
-    parse_address,
     parse_block,
     parse_written,
     refuse_unusable,
     to_address,
-    to_wide,
     unpack,
 )
 from apps.ipam.models import Address, FreeRange, Pool, Subnet
-from apps.ipam.plan import SubnetPlan, SubnetRequest, describe_taken, plan_subnet
+from apps.ipam.plan import SubnetPlan, SubnetRequest, plan_subnet
+from apps.ipam.taking import dynamic, lock
 
 GLOBAL_SPACE = choice.GLOBAL
 """The one space whose subnets are cut from the global pools; every other space uses the local ones."""
@@ -60,38 +57,10 @@ def reserve_subnet(
     return _store(plan, space, holder, position, given)
 
 
-def take_address(subnet: Subnet, *, holder: str, requested: str | None = None) -> str:
-    """Give `holder` the requested address, or the lowest free one of the ip-range (else of the subnet).
-
-    A requested address may be outside the ip-range. Invalid "address_malformed" or "address_outside_subnet",
-    Conflict "address_taken" (details: purpose, name and holder of who has it) or "subnet_exhausted".
-    """
-    return take_first([subnet], holder=holder, requested=requested)[1]
-
-
-def take_first(subnets: Sequence[Subnet], *, holder: str, requested: str | None = None) -> tuple[Subnet, str]:
-    """`take_address` from one of several: that which contains the requested address, else the first not full.
-
-    The subnets are of one family and at least one. Raises as `take_address` does.
-    """
-    if requested is not None:
-        subnet, wide = _read_requested(subnets, requested)
-        _lock(Subnet.objects.filter(pk=subnet.pk))
-        if not free.take_exactly(subnet, wide):
-            raise _taken(subnet, wide)
-        return subnet, _record(subnet, wide, holder)
-    for subnet in subnets:
-        _lock(Subnet.objects.filter(pk=subnet.pk))
-        found = free.take_lowest(subnet, _dynamic(subnet))
-        if found is not None:
-            return subnet, _record(subnet, found, holder)
-    raise _exhausted(subnets)
-
-
 def release_addresses(holders: Collection[str]) -> int:
     """Free every address of these endpoints; returns how many. None is no error, so that it can be repeated."""
     owned = Address.objects.filter(holder__in=holders, purpose=Address.Purpose.ENDPOINT)
-    _lock(Subnet.objects.filter(pk__in=owned.values("subnet")))
+    lock(Subnet.objects.filter(pk__in=owned.values("subnet")))
     released = list(owned.select_related("subnet"))
     Address.objects.filter(pk__in=[address.pk for address in released]).delete()
     by_subnet: dict[Subnet, list[int]] = {}
@@ -148,7 +117,7 @@ def utilisations(subnets: Sequence[Subnet]) -> dict[int, Utilisation]:
     for subnet in subnets:
         used, ranged = counts.get(subnet.pk, (0, 0))
         size = unpack(subnet.last) - unpack(subnet.first) + 1
-        first, last = _dynamic(subnet)
+        first, last = dynamic(subnet)
         taken = used if subnet.range_cidr is None else ranged
         found[subnet.pk] = Utilisation(size, used, last - first + 1 - taken)
     return found
@@ -251,64 +220,3 @@ def _store(plan: SubnetPlan, space: str, holder: str, position: int, given: Mapp
         FreeRange(subnet=subnet, first=pack(begin), last=pack(end)) for begin, end in plan.free()
     )
     return subnet
-
-
-def _read_requested(subnets: Sequence[Subnet], requested: str) -> tuple[Subnet, int]:
-    address = parse_address(requested, _field(subnets[0]))
-    for subnet in subnets:
-        if contains(ipaddress.ip_network(subnet.cidr), address):
-            return subnet, to_wide(address)
-    listed = ", ".join(subnet.cidr for subnet in subnets)
-    raise Invalid(
-        "address_outside_subnet",
-        f"The address {address} is outside {listed}; choose one inside.",
-        _field(subnets[0]),
-        {"address": str(address)},
-    )
-
-
-def _dynamic(subnet: Subnet) -> Interval:
-    """Where automatic addresses come from."""
-    if subnet.range_first is not None and subnet.range_last is not None:
-        return unpack(subnet.range_first), unpack(subnet.range_last)
-    return unpack(subnet.first), unpack(subnet.last)
-
-
-def _family(subnet: Subnet) -> Family:
-    return 4 if subnet.family == 4 else 6
-
-
-def _lock(subnets: QuerySet[Subnet]) -> None:
-    """Lock the rows, always in the same order. SQLite has one writer at a time and no row locks."""
-    if connection.features.has_select_for_update:
-        list(subnets.select_for_update().order_by("pk").values_list("pk"))
-
-
-def _record(subnet: Subnet, wide: int, holder: str) -> str:
-    text = str(to_address(wide, _family(subnet)))
-    Address.objects.create(
-        subnet=subnet, value=pack(wide), text=text, purpose=Address.Purpose.ENDPOINT, holder=holder
-    )
-    return text
-
-
-def _exhausted(subnets: Sequence[Subnet]) -> Conflict:
-    areas = ", ".join(f"{s.range_cidr} of {s.cidr}" if s.range_cidr else s.cidr for s in subnets)
-    also = ", or ask for an address outside the ip-range" if any(s.range_cidr for s in subnets) else ""
-    return Conflict("subnet_exhausted", f"No address is free in {areas}; disconnect a container{also}.")
-
-
-def _taken(subnet: Subnet, wide: int) -> Conflict:
-    owner = Address.objects.get(subnet=subnet, value=pack(wide))
-    state = describe_taken(owner.purpose, owner.name, owner.text, subnet.cidr)
-    return Conflict(
-        "address_taken",
-        f"The address {owner.text} is {state}; choose another one.",
-        _field(subnet),
-        {"purpose": owner.purpose, "name": owner.name, "holder": owner.holder},
-    )
-
-
-def _field(subnet: Subnet) -> str:
-    """The input with which a person asks for an address of the subnet."""
-    return f"ipv{subnet.family}"

@@ -1,7 +1,10 @@
 """Finding networks, containers and endpoints, and what they look like to a reader."""
 
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -12,6 +15,8 @@ from apps.hosts.models import Host
 from apps.ipam.models import Subnet
 from apps.networks.models import Endpoint, Membership, Network
 
+Naming = Callable[[int, str, str], AbstractContextManager[None]]
+"""Of the place in a list, a container and a network: says of an error that it is about these."""
 M = TypeVar("M", Network, Container, Endpoint)
 _FULL_ID = re.compile(r"[0-9a-f]{64}\Z")
 _PREFIX = re.compile(r"[0-9a-f]+\Z")
@@ -30,16 +35,24 @@ def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -
     found = by_name or (list(candidates.filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
     if len(found) == 1:
         return found[0]
-    facts = {"noun": noun, "term": term}
     if found:
         kind = "name" if by_name else "beginning of an id"
         raise Invalid(
             "ambiguous",
             f"{term!r} is the {kind} of several {noun}s; use the full id or name a host.",
             noun,
-            facts | {"matches": str(len(found)), "by": "name" if by_name else "ID prefix"},
+            {
+                "noun": noun,
+                "term": term,
+                "matches": str(len(found)),
+                "by": "name" if by_name else "ID prefix",
+            },
         )
-    raise NotFound(f"{noun}_not_found", f"There is no {noun} {term!r}.", noun, facts)
+    raise _missing(noun, term)
+
+
+def _missing(noun: str, term: str) -> NotFound:
+    return NotFound(f"{noun}_not_found", f"There is no {noun} {term!r}.", noun, {"noun": noun, "term": term})
 
 
 def _is_local(found: Network | Container | Endpoint) -> bool:
@@ -79,6 +92,80 @@ def current(found: M, host: Host) -> M:
         return found
     candidates: QuerySet[M] = type(found).objects.select_related("host")
     return pick(candidates, found.pk, str(found._meta.model_name))
+
+
+def all_current(found: Iterable[M], hosts: Mapping[UUID, Host]) -> dict[str, M]:
+    """`current` for many, by id; one query where a change came between, and none where not."""
+    known = {one.pk: one for one in found}
+    stale = [
+        one
+        for one in known.values()
+        if one.host is None or one.host.revision + 1 != hosts[one.host.pk].revision
+    ]
+    if stale:
+        again = type(stale[0]).objects.select_related("host").in_bulk([one.pk for one in stale])
+        for one in stale:
+            if one.pk not in again:
+                raise _missing(str(one._meta.model_name), one.pk)
+        known |= again
+    return known
+
+
+def find_pair(network: str, container: str, host: Host | None = None) -> tuple[Network, Container]:
+    """A network as it is on the container's host; of several of a name, that on the network's host counts."""
+    named = find_network(network, host)
+    if named.host is not None:
+        try:
+            return named, find_container(container, named.host)
+        except NotFound:
+            if host is not None:
+                raise
+    found = find_container(container, host)
+    return find_network(network, found.host), found
+
+
+def find_pairs(
+    terms: Sequence[tuple[str, str]], host: Host | None, naming: Naming
+) -> list[tuple[Network, Container]]:
+    """`find_pair` for many; a few queries for each network, and more only for who is not meant by a whole id or name.
+
+    `naming` says of an error which of the list it is about.
+    """
+    networks: dict[str, Network] = {}
+    for position, (network, container) in enumerate(terms):
+        if network not in networks:
+            with naming(position, container, network):
+                networks[network] = find_network(network, host)
+    by_scope: dict[Host | None, set[str]] = {}
+    for network, container in terms:
+        by_scope.setdefault(networks[network].host or host, set()).add(container)
+    known = {scope: _clear_containers(wanted, scope) for scope, wanted in by_scope.items()}
+    pairs = []
+    for position, (network, container) in enumerate(terms):
+        named = networks[network]
+        found = known[named.host or host].get(container)
+        if found is not None:
+            pairs.append((named, found))
+            continue
+        with naming(position, container, network):
+            pairs.append(find_pair(network, container, host))
+    return pairs
+
+
+def _clear_containers(terms: Collection[str], host: Host | None) -> dict[str, Container]:
+    """Those that are meant by their whole id or the only one of that name."""
+    candidates = Container.objects.select_related("host").order_by()
+    if host is not None:
+        candidates = candidates.filter(host=host)
+    found: dict[str, Container] = {}
+    doubtful: set[str] = set()
+    for one in candidates.filter(name__in=list(terms)):
+        if one.name in found:
+            doubtful.add(one.name)
+        found[one.name] = one
+    clear = {term: one for term, one in found.items() if term not in doubtful}
+    ids = [term for term in terms if _FULL_ID.match(term)]
+    return clear | (candidates.in_bulk(ids) if ids else {})
 
 
 def subnets_of(networks: list[str]) -> dict[str, list[Subnet]]:

@@ -15,7 +15,7 @@ from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import find_container, find_network
 from apps.networks.services import lifecycle
-from apps.networks.services.endpoints import Wish
+from apps.networks.services.attachments import Wish
 from apps.panel.actions import confirmed
 from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, each, show_state
 from apps.panel.fields import Pairs, Words, host_choice, line

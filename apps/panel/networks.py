@@ -16,6 +16,7 @@ from apps.networks.selectors import find_container, find_network, state_of, subn
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
+from apps.networks.services.attachments import Wish
 from apps.panel.actions import confirmed, do_each
 from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, change_on_all, show_state
 from apps.panel.fields import Pairs, Words, choice, host_choice, line
@@ -189,7 +190,7 @@ class EndpointForm(ServiceForm):
 
     def perform(self, given: dict[str, Any]) -> Any:
         network, container = given["network"], given["container"]
-        wish = endpoint_services.Wish(
+        wish = Wish(
             ipv4=given["ipv4_address"] or None,
             ipv6=given["ipv6_address"] or None,
             mac=given["mac_address"] or None,

@@ -3,7 +3,7 @@
 import http.client
 import json
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -17,12 +17,14 @@ CONNECT_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 120.0
 
 Params = Iterable[tuple[str, str]]
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 _REHEARSAL = [("dry_run", "1")]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`pending`: the change is recorded, but its host has not made it yet (202); `body` is the operation."""
+    """`pending`: the change is recorded, but its host has not made it yet (202); `body` is the operation, or the first
+    of several."""
 
     body: Any
     pending: bool = False
@@ -64,7 +66,7 @@ class Client:
         """All results, page after page."""
         return list(self._pages(path, list(params)))
 
-    def post(self, *path: str, body: Mapping[str, Any], wait: float = 0.0) -> Answer:
+    def post(self, *path: str, body: Body, wait: float = 0.0) -> Answer:
         """`wait`: seconds that the change itself may take, on top of the usual patience."""
         return self._request("POST", path, (), body, wait)
 
@@ -75,8 +77,8 @@ class Client:
     def patch(self, *path: str, body: Mapping[str, Any]) -> Answer:
         return self._request("PATCH", path, (), body)
 
-    def delete(self, *path: str, params: Params = ()) -> Answer:
-        return self._request("DELETE", path, params, None)
+    def delete(self, *path: str, params: Params = (), body: Body | None = None) -> Answer:
+        return self._request("DELETE", path, params, body)
 
     def _pages(self, path: tuple[str, ...], params: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
         offset = 0
@@ -94,14 +96,14 @@ class Client:
         method: str,
         path: tuple[str, ...],
         params: Params,
-        body: Mapping[str, Any] | IO[bytes] | None,
+        body: Body | IO[bytes] | None,
         wait: float = 0.0,
     ) -> Answer:
         rehearsal = self.dry_run and method != "GET"
         target = build_path(("api", "v1", *path), [*params, *(_REHEARSAL if rehearsal else [])], self.host)
         headers = {"Accept": "application/json", **authorize(self.target)}
         content: bytes | IO[bytes] | None = None
-        if isinstance(body, Mapping):
+        if isinstance(body, Mapping | Sequence):
             content = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
         elif body is not None:
@@ -175,12 +177,16 @@ def read_answer(status: int, data: bytes) -> Answer:
     except ValueError:
         body = None
     if status == 202:
-        return Answer((body or {}).get("operation", {}), pending=True)
+        return Answer(_first_operation(body or {}), pending=True)
     if 200 <= status < 300:
         if data and body is None:
             raise Failure("The answer is not from a netadmin server; check the address.")
         return Answer(body)
     raise refuse(status, body)
+
+
+def _first_operation(body: Mapping[str, Any]) -> Any:
+    return body.get("operation") or next(iter(body.get("operations", ())), {})
 
 
 def refuse(status: int, body: Any) -> Failure:

@@ -20,6 +20,8 @@ from netadmin.cli.session import (
 )
 from netadmin.cli.subnets import gather_subnets
 
+OF_ONE = {"ipv4_address", "ipv6_address", "mac_address"}
+"""Wishes that only one endpoint of a network can have."""
 PRUNE_WARNING = "WARNING! This will remove all custom networks not used by at least one container.\nContinue?"
 
 
@@ -78,7 +80,7 @@ def create(
 
 @network.command(cls=ChangeCommand)
 @click.argument("network")
-@click.argument("container")
+@click.argument("containers", nargs=-1, required=True, metavar="CONTAINER...")
 @click.option("--ip", "ipv4_address", metavar="IP", help="IPv4 address.")
 @click.option("--ip6", "ipv6_address", metavar="IP", help="IPv6 address.")
 @click.option(
@@ -96,23 +98,47 @@ def create(
 @click.option("--mac-address", metavar="MAC", help="Hardware address of the interface.")
 @with_session
 def connect(
-    session: Session, network: str, container: str, aliases: tuple[str, ...], links: list[str], **given: Any
+    session: Session,
+    network: str,
+    containers: tuple[str, ...],
+    aliases: tuple[str, ...],
+    links: list[str],
+    **given: Any,
 ) -> None:
-    """Connect a container to a network."""
+    """Connect a container, or several at once, to a network."""
     wishes = {key: value for key, value in given.items() if value is not None}
-    body = {"container": container, "aliases": list(aliases), "links": links, **wishes}
-    tell_pending(session.client.post("networks", network, "connect", body=body))
+    bodies = [{"container": each, "aliases": list(aliases), "links": links, **wishes} for each in containers]
+    if len(bodies) == 1:
+        tell_pending(session.client.post("networks", network, "connect", body=bodies[0]))
+        return
+    single = sorted(OF_ONE & wishes.keys())
+    if single:
+        raise click.UsageError(
+            f"Several containers cannot have the same {single[0]}; connect that one alone."
+        )
+    tell_pending(session.client.post("endpoints", body=[{"network": network, **body} for body in bodies]))
 
 
 @network.command(cls=ChangeCommand)
 @click.argument("network")
-@click.argument("container")
+@click.argument("containers", nargs=-1, required=True, metavar="CONTAINER...")
 @click.option("-f", "--force", is_flag=True, help="Even when the container is unknown or its host is stuck.")
 @with_session
-def disconnect(session: Session, network: str, container: str, force: bool) -> None:
-    """Disconnect a container from a network."""
-    body = {"container": container, "force": force}
-    tell_pending(session.client.post("networks", network, "disconnect", body=body))
+def disconnect(session: Session, network: str, containers: tuple[str, ...], force: bool) -> None:
+    """Disconnect a container, or several at once, from a network."""
+
+    def detach(container: str) -> None:
+        body = {"container": container, "force": force}
+        tell_pending(session.client.post("networks", network, "disconnect", body=body))
+
+    if len(containers) == 1:
+        detach(containers[0])
+        return
+    if force:
+        for_each(containers, detach)
+        return
+    body = [{"network": network, "container": container} for container in containers]
+    tell_pending(session.client.delete("endpoints", body=body))
 
 
 @network.command(cls=HostCommand)

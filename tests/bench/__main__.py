@@ -4,7 +4,8 @@ Runs the whole product in a private host. Writes build/bench.json and prints it 
 the REST request until it is answered, which is when the host has applied the change.
 
 `python -m tests.bench PART...` runs some of it: host (the above), docker (beside a real Docker engine, which is fetched
-from Debian the first time), records (the database), names (DNS), crowd (a thousand endpoints), across (two hosts),
+from Debian the first time), records (the database), names (DNS), crowd (a thousand endpoints), bulk (many in one
+request), across (two hosts),
 overlay (tunnels), traffic (through the firewall), scale (many hosts), dashboard (the browser).
 """
 
@@ -18,7 +19,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from tests.bench import across, crowd, dashboard, engine, names, overlay, records, scale, traffic
+from tests.bench import across, bulk, crowd, dashboard, engine, names, overlay, records, scale, traffic
 from tests.bench.figures import Figure, keep
 from tests.bench.plain import ASKER, Plain, ip, start_echo
 from tests.bench.probe import Pinger
@@ -214,6 +215,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
     "docker": engine.measure,
     "names": names.measure,
     "crowd": crowd.measure,
+    "bulk": bulk.measure,
     "across": across.measure,
     "overlay": overlay.measure,
     "traffic": traffic.measure,

@@ -18,7 +18,7 @@ from apps.hosts.services import new_epoch
 from apps.ipam.plan import SubnetRequest
 from apps.networks.models import Membership, Network, Peer
 from apps.networks.services import endpoints, overlays
-from apps.networks.services.endpoints import Wish
+from apps.networks.services.attachments import Wish
 from workers.contract.envelope import seal
 from workers.contract.reports import Outcome, Report
 

@@ -14,10 +14,12 @@ from apps.hosts.services import new_epoch
 from apps.ipam.cidr import pack, unpack
 from apps.ipam.models import Address, FreeRange, Subnet
 from apps.ipam.plan import SubnetRequest
-from apps.ipam.services import release_addresses, reserve_subnet, take_address
+from apps.ipam.services import release_addresses, reserve_subnet
 from apps.networks.models import Endpoint, Network
-from apps.networks.services.endpoints import Wish, connect
+from apps.networks.services.attachments import Wish
+from apps.networks.services.endpoints import connect
 from apps.networks.services.networks import create_network
+from tests.server.ipam.taking import take_address
 from tests.server.people import make_client
 
 ASKED = Change(actor=None, action="bench")

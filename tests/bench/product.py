@@ -31,7 +31,7 @@ class Rest(http.client.HTTPConnection):
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON; what is not done when it comes (202, or an error) is an error here."""
         if time.monotonic() - self._used > IDLE:
             self.close()

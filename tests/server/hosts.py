@@ -37,9 +37,10 @@ class AnsweringHosts:
 
     def answer(self, questions: Sequence[str], timeout: float) -> None:
         """In place of `answers.await_either`: nothing is said, and the record has changed."""
-        operation = Operation.objects.select_related("host").get(pk=questions[0])
-        if not self.silent and operation.host is not None:
-            self.catch_up(operation.host)
+        told = [question for question in questions if ":" not in question]
+        for operation in Operation.objects.filter(pk__in=told).select_related("host"):
+            if not self.silent and operation.host is not None:
+                self.catch_up(operation.host)
 
     def catch_up(self, host: Host) -> None:
         """Report on every row that the host has not acknowledged."""

@@ -17,6 +17,8 @@ from apps.hosts import services as hosts
 from apps.hosts.models import Host
 
 M = TypeVar("M", bound=models.Model)
+MOST = 1000
+"""Objects changed by one request."""
 HOST = OpenApiParameter("host", OpenApiTypes.STR, description="Name of the host, where names may repeat.")
 LABEL = OpenApiParameter("label", OpenApiTypes.STR, many=True, description="key or key=value; all must fit.")
 
@@ -39,6 +41,13 @@ def read(serializer: type[serializers.Serializer[Any]], request: Request) -> dic
     given = serializer(data=request.data if request.data is not None else {})
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)
+
+
+def read_many(serializer: type[serializers.Serializer[Any]], request: Request) -> list[dict[str, Any]]:
+    """The body, a list of such; ValidationError says which of them has a wrong shape."""
+    given = serializer(data=request.data, many=True, allow_empty=False, max_length=MOST)  # type: ignore[call-arg]
+    given.is_valid(raise_exception=True)
+    return [dict(each) for each in given.validated_data]
 
 
 def storable(name: str, text: str) -> str:

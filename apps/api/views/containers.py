@@ -29,7 +29,7 @@ from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import attached, find_container, find_network
 from apps.networks.services import lifecycle
-from apps.networks.services.endpoints import Wish
+from apps.networks.services.attachments import Wish
 
 TAIL = 100_000
 """Lines of a log that may be asked for."""

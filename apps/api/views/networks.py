@@ -16,19 +16,19 @@ from apps.api.changes import change, change_on_all, read_change
 from apps.api.inspect import describe_network
 from apps.api.representations import EndpointOut, NetworkOut, Plan, Removed, show_use
 from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read, refuse_host
-from apps.common.errors import DomainError, NotFound
+from apps.common.errors import DomainError
 from apps.common.fields import given_as
-from apps.containers.models import Container
 from apps.delivery.changes import record
 from apps.delivery.rights import demand
 from apps.delivery.snapshots import list_networks
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.rules import ask_subnet, has_labels, read_link
-from apps.networks.selectors import current, find_container, find_network, subnets_of
+from apps.networks.selectors import current, find_network, find_pair, subnets_of
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
+from apps.networks.services.attachments import Wish
 
 
 def all_networks() -> QuerySet[Network]:
@@ -53,9 +53,9 @@ def show_endpoint(endpoint: Endpoint) -> Any:
     return EndpointOut(endpoint).data
 
 
-def read_wish(given: Mapping[str, Any]) -> endpoint_services.Wish:
+def read_wish(given: Mapping[str, Any]) -> Wish:
     """What `requests.Attachment` says, as the services want it."""
-    return endpoint_services.Wish(
+    return Wish(
         ipv4=given["ipv4_address"],
         ipv6=given["ipv6_address"],
         mac=given["mac_address"],
@@ -96,19 +96,6 @@ class NetworkView(Resource[Network]):
 
     def found(self) -> Network:
         return find_network(self.term, narrowing_host(self.request))
-
-    def found_with(self, container: str) -> tuple[Network, Container]:
-        """The network as it is on the container's host; of several of a name, that on the network's host counts."""
-        host = narrowing_host(self.request)
-        network = find_network(self.term, host)
-        if network.host is not None:
-            try:
-                return network, find_container(container, network.host)
-            except NotFound:
-                if host is not None:
-                    raise
-        found = find_container(container, host)
-        return find_network(self.term, found.host), found
 
     @extend_schema(parameters=[LABEL])
     def list(self, request: Request) -> Response:
@@ -213,7 +200,7 @@ class NetworkView(Resource[Network]):
     def connect(self, request: Request, id: str) -> Response:
         """Attach a container: at once when it runs, at its next start when it does not."""
         given = read(requests.Connect, request)
-        network, container = self.found_with(given["container"])
+        network, container = find_pair(self.term, given["container"], narrowing_host(request))
         wish = read_wish(given)
 
         def work(locked: Host) -> Endpoint:
@@ -236,7 +223,7 @@ class NetworkView(Resource[Network]):
             network = self.found()
             host = network.host or endpoint_services.host_of(network, term)
         else:
-            network, container = self.found_with(term)
+            network, container = find_pair(self.term, term, narrowing_host(request))
             host = container.host
         detail = {**given, "network": network.name}
 

@@ -1,9 +1,9 @@
-"""/endpoints/, /subnets/, /pools/ and /operations/"""
+"""/subnets/, /pools/ and /operations/"""
 
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
@@ -13,7 +13,6 @@ from apps.accounts.permissions import AdministratorChanges
 from apps.api import filters, requests
 from apps.api.changes import read_change
 from apps.api.representations import (
-    EndpointOut,
     OperationOut,
     PoolOut,
     SubnetOut,
@@ -25,22 +24,7 @@ from apps.delivery.changes import record
 from apps.delivery.models import Operation
 from apps.ipam.models import Pool, Subnet
 from apps.ipam.services import store_pool, utilisations
-from apps.networks.models import Endpoint, Network
-from apps.networks.selectors import attached, find_endpoint
-
-
-class EndpointView(mixins.ListModelMixin, Resource[Endpoint]):
-    """What attaches containers to networks."""
-
-    serializer_class = EndpointOut
-    filterset_class = filters.Endpoints
-
-    def get_queryset(self) -> QuerySet[Endpoint]:
-        return attached(Endpoint.objects.all())
-
-    def retrieve(self, request: Request, id: str) -> Response:
-        """One endpoint."""
-        return Response(EndpointOut(find_endpoint(self.term)).data)
+from apps.networks.models import Network
 
 
 class SubnetView(Resource[Subnet]):

@@ -12,7 +12,8 @@ from apps.hosts.models import Host
 from apps.hosts.services import refuse_drained
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.selectors import attached
-from apps.networks.services.endpoints import Wish, attach, drop
+from apps.networks.services.attachments import Attachments, Wish
+from apps.networks.services.endpoints import drop
 
 
 def create_container(
@@ -46,13 +47,15 @@ def create_container(
         **details,
     )
     ports.record(container, published)
+    making = Attachments()
     present: list[Endpoint] = []
     for network, wish in attachments:
         if network.removing:
             raise Conflict("being_removed", f"Network {network.name} is being removed.", "networks")
         if any(endpoint.network_id == network.pk for endpoint in present):
             raise Invalid("network_twice", f"Network {network.name} is given twice.", "networks")
-        present.append(attach(host, network, container, wish, present))
+        present.append(making.add(host, network, container, wish, present))
+    making.write()
     if start:
         containers.start(container, host.revision)
     return container
@@ -102,8 +105,7 @@ def remove_container(host: Host, container: Container, *, force: bool = False) -
         )
     if container.running:
         container.stop_timeout = 0
-    for endpoint in Endpoint.objects.filter(container=container, removing=False):
-        drop(endpoint, host.revision)
+    drop(Endpoint.objects.filter(container=container, removing=False), host.revision)
     containers.remove(container, host.revision)
     return container
 

@@ -80,8 +80,7 @@ def remove_network(host: Host, network: Network) -> Network:
     if network.predefined:
         raise Forbidden("predefined", f"{network.name} is a predefined network and cannot be removed.")
     refuse_running(network)
-    for endpoint in Endpoint.objects.filter(network=network, removing=False):
-        drop(endpoint, host.revision)
+    drop(Endpoint.objects.filter(network=network, removing=False), host.revision)
     network.removing, network.applied, network.revision = True, False, host.revision
     network.error = ""
     network.save(update_fields=["removing", "applied", "revision", "error"])

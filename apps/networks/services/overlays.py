@@ -76,8 +76,8 @@ def remove_overlay(network: Network) -> list[Host]:
             "changed_meanwhile", f"Containers just joined or left network {network.name}; try again."
         )
     refuse_running(locked)
-    for endpoint in Endpoint.objects.filter(network=network, removing=False):
-        drop(endpoint, hosts[endpoint.host_id].revision)
+    for host in hosts.values():
+        drop(Endpoint.objects.filter(network=network, host=host, removing=False), host.revision)
     for membership in memberships:
         leave(membership, hosts[membership.host_id].revision)
     if not hosts:

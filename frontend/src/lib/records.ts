@@ -98,6 +98,11 @@ export function absorb(changes: Change[]): void {
   if (changes.length) stale.add("operations");
   for (const { kind, id } of changes) {
     for (const word of touched[kind] ?? []) stale.add(word);
+    if (!id) {
+      // Many of the kind changed at once.
+      for (const word of kind === "endpoint" ? ["container", "network"] : [kind]) stale.add(word);
+      continue;
+    }
     if (kind in collections) want(wanted, kind, id);
     if (kind === "endpoint") endpoints.add(id);
   }

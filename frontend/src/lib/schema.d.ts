@@ -221,8 +221,10 @@ export interface paths {
         /** @description What attaches containers to networks. */
         get: operations["endpoints_list"];
         put?: never;
-        post?: never;
-        delete?: never;
+        /** @description Connect up to a thousand containers at once: all are recorded, or none; the answer has their order. */
+        post: operations["endpoints_create"];
+        /** @description Disconnect up to a thousand containers at once: all are recorded as going, or none. */
+        delete: operations["endpoints_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -929,6 +931,10 @@ export interface components {
         Accepted: {
             operation: components["schemas"]["Operation"];
         };
+        /** @description The same of several changes, in their order; those that are done say so. */
+        AcceptedTogether: {
+            operations: components["schemas"]["Operation"][];
+        };
         /** @description An address of the host that leads to the port now; 0.0.0.0 and :: are all of a family. */
         Binding: {
             address: string;
@@ -1212,6 +1218,24 @@ export interface components {
             error: string;
             /** Format: date-time */
             created: string;
+        };
+        /** @description How a container is attached to a network. */
+        EndpointCreateRequest: {
+            ipv4_address?: string | null;
+            ipv6_address?: string | null;
+            mac_address?: string | null;
+            aliases?: string[];
+            links?: string[];
+            /** @default 0 */
+            gateway_priority?: number;
+            container: string;
+            network: string;
+        };
+        /** @description An endpoint by its id, or by its network and container. */
+        EndpointRemoveRequest: {
+            id?: string | null;
+            network?: string | null;
+            container?: string | null;
         };
         Error: {
             /** @description A stable word for programs. */
@@ -3240,6 +3264,211 @@ export interface operations {
             };
             /** @description Nobody is signed in. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    endpoints_create: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+            };
+            header?: {
+                /** @description respond-async: answer at once; wait: 503 instead of 202 when the host is silent. */
+                Prefer?: "respond-async" | "wait";
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointCreateRequest"][];
+            };
+        };
+        responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"][];
+                };
+            };
+            /** @description Recorded; the host has not answered yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedTogether"];
+                };
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The role does not allow it, or the rules never do. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The present state forbids it, or the host could not do it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    endpoints_destroy: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
+                /** @description Name of the host, where names may repeat. */
+                host?: string;
+            };
+            header?: {
+                /** @description respond-async: answer at once; wait: 503 instead of 202 when the host is silent. */
+                Prefer?: "respond-async" | "wait";
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointRemoveRequest"][];
+            };
+        };
+        responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            /** @description Recorded; the host has not answered yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedTogether"];
+                };
+            };
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The role does not allow it, or the rules never do. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such object. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The present state forbids it, or the host could not do it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The host does not answer. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

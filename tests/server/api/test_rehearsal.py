@@ -99,13 +99,15 @@ def changes() -> list[tuple[str, str, str]]:
     return sorted(table)
 
 
-BODIES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+BODIES: dict[tuple[str, str], tuple[str, Any]] = {
     ("ContainerView", "create"): ("containers/", {"name": "new"}),
     ("ContainerView", "destroy"): ("containers/idle/", {}),
     ("ContainerView", "rename"): ("containers/c1/rename/", {"name": "other"}),
     ("ContainerView", "restart"): ("containers/c1/restart/", {}),
     ("ContainerView", "start"): ("containers/idle/start/", {}),
     ("ContainerView", "stop"): ("containers/c1/stop/", {}),
+    ("EndpointView", "create"): ("endpoints/", [{"network": "lab", "container": "c1"}]),
+    ("EndpointView", "destroy_many"): ("endpoints/", [{"network": "bridge", "container": "c1"}]),
     ("GrantView", "create"): ("grants/", {"team": "web", "label": "team"}),
     ("GrantView", "destroy"): ("grants/{grant}/", {}),
     ("HostView", "drain"): ("hosts/node1/drain/", {}),

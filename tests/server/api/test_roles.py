@@ -100,6 +100,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("container-restart", "post"): {},
     ("container-start", "post"): {},
     ("container-stop", "post"): {},
+    ("endpoint-list", "delete"): [{"network": "99", "container": "busy"}],
+    ("endpoint-list", "post"): [{"network": "99", "container": "free"}],
     ("network-connect", "post"): {"container": "free"},
     ("network-detail", "delete"): None,
     ("network-detail", "patch"): {"labels": {"team": "blue"}},

@@ -17,7 +17,8 @@ from apps.delivery.changes import Change, carry_out  # noqa: E402
 from apps.hosts.services import enrol  # noqa: E402
 from apps.ipam.plan import SubnetRequest  # noqa: E402
 from apps.networks.models import Endpoint, Network  # noqa: E402
-from apps.networks.services.endpoints import Wish, connect  # noqa: E402
+from apps.networks.services.attachments import Wish  # noqa: E402
+from apps.networks.services.endpoints import connect  # noqa: E402
 from apps.networks.services.lifecycle import create_container  # noqa: E402
 from apps.networks.services.networks import create_network  # noqa: E402
 

@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.containers.models import Container
 from apps.delivery import sender
-from apps.delivery.answers import give_answer
+from apps.delivery.answers import give_answers
 from apps.hosts.models import Host
-from apps.ipam.services import take_address
 from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import subnets_of
+from tests.server.ipam.taking import take_address
 from tests.server.people import make_client
 from workers.contract.envelope import seal, unseal
 from workers.contract.reports import Outcome, Report
@@ -64,7 +64,7 @@ class Worker:
         )
         assert delta.awaited, "somebody waits, and the host must know"
         answer = json.dumps(seal(report, host=host.name, key=host.key, direction="to-server"))
-        give_answer(f"{host.name}:{delta.awaited}", answer)
+        give_answers({f"{host.name}:{delta.awaited}": answer})
         return True
 
 

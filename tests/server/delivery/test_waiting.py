@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from apps.delivery import sender, tasks
-from apps.delivery.answers import give_answer
+from apps.delivery.answers import give_answers
 from apps.delivery.changes import Change, carry_out
 from apps.delivery.models import Operation
-from apps.delivery.waiting import Seats, await_outcome, name_report
+from apps.delivery.waiting import Seats, await_outcomes, name_report
 from apps.hosts.models import Host
 from apps.networks.models import Network
 from apps.networks.services.networks import create_network
@@ -40,7 +40,7 @@ def report(network: Network, *, after: int = 1, key: str | None = None, **conten
 
 
 def give(operation: Operation, envelope: Envelope) -> None:
-    give_answer(name_report(operation), json.dumps(envelope))
+    give_answers({name_report(operation): json.dumps(envelope)})
 
 
 def test_the_report_is_on_record_when_the_wait_is_over(made: tuple[Network, Operation]) -> None:
@@ -48,7 +48,7 @@ def test_the_report_is_on_record_when_the_wait_is_over(made: tuple[Network, Oper
     envelope = report(network)
     give(operation, envelope)
 
-    await_outcome(operation, 5.0)
+    await_outcomes([[operation]], 5.0)
 
     assert operation.outcome == "done"
     assert Network.objects.get(pk=network.pk).applied
@@ -64,7 +64,7 @@ def test_a_failure_is_told_in_the_words_of_the_host(made: tuple[Network, Operati
     )
     give(operation, report(network, outcomes=(failed,)))
 
-    await_outcome(operation, 5.0)
+    await_outcomes([[operation]], 5.0)
 
     assert (operation.outcome, operation.message) == ("failed", "No room.")
 
@@ -72,9 +72,9 @@ def test_a_failure_is_told_in_the_words_of_the_host(made: tuple[Network, Operati
 def test_what_another_key_has_signed_is_as_good_as_nothing(made: tuple[Network, Operation]) -> None:
     network, operation = made
     give(operation, report(network, key="0" * 64))
-    give_answer(name_report(operation), "not even JSON")
+    give_answers({name_report(operation): "not even JSON"})
 
-    await_outcome(operation, 0.5)
+    await_outcomes([[operation]], 0.5)
 
     assert operation.outcome == "pending"
     assert not Network.objects.get(pk=network.pk).applied
@@ -86,12 +86,12 @@ def test_a_report_does_not_overtake_the_one_before_it(made: tuple[Network, Opera
     second = report(network, after=2)
     give(operation, second)
 
-    await_outcome(operation, 0.5)
+    await_outcomes([[operation]], 0.5)
 
     assert operation.outcome == "pending"
     for envelope in (first, second):
         tasks.report(envelope)
-    await_outcome(operation, 5.0)
+    await_outcomes([[operation]], 5.0)
     assert operation.outcome == "done"
 
 
@@ -101,7 +101,7 @@ def test_who_waits_hears_of_what_the_servers_worker_took_in_first(made: tuple[Ne
     tasks.report(envelope)
     give(operation, envelope)
 
-    await_outcome(operation, 5.0)
+    await_outcomes([[operation]], 5.0)
 
     assert operation.outcome == "done"
 
@@ -113,7 +113,7 @@ def test_who_finds_all_seats_of_a_host_taken_does_not_wait(
     seats = Seats(1)
     monkeypatch.setattr("apps.delivery.waiting.seats", seats)
     came = threading.Event()
-    waiting = threading.Thread(target=lambda: (came.set(), await_outcome(operation, 60.0)))
+    waiting = threading.Thread(target=lambda: (came.set(), await_outcomes([[operation]], 60.0)))
     with seats.take(operation.host_id) as seated, seats.take("another host") as elsewhere:
         assert seated and elsewhere
         waiting.start()

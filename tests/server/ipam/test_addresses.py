@@ -12,11 +12,10 @@ from apps.ipam.services import (
     Utilisation,
     release_addresses,
     reserve_subnet,
-    take_address,
-    take_first,
     utilisation,
     utilisations,
 )
+from tests.server.ipam.taking import take_address, take_first
 from tests.unit.ipam.cases import describe, read_cases
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +40,7 @@ def test_addresses_come_and_go_in_order(case: dict[str, Any]) -> None:
             continue
         try:
             # Each address is held by an endpoint of its own, which is called as the address.
-            _, found = take_first(subnets, holder="new", requested=argument)
+            found = take_first(subnets, holder="new", requested=argument)
             Address.objects.filter(holder="new").update(holder=found)
         except DomainError as error:
             found = error.code

@@ -12,7 +12,8 @@ from apps.common.errors import Conflict
 from apps.ipam.cidr import to_wide, unpack
 from apps.ipam.models import Address, FreeRange
 from apps.ipam.plan import SubnetRequest
-from apps.ipam.services import release_addresses, release_subnets, reserve_subnet, take_address, utilisation
+from apps.ipam.services import release_addresses, release_subnets, reserve_subnet, utilisation
+from tests.server.ipam.taking import take_address
 
 BLOCKS = st.sampled_from(
     [("10.1.0.0/28", None), ("10.1.0.0/27", "10.1.0.8/29"), ("fd00:1::/124", "fd00:1::4/126")]

@@ -6,7 +6,7 @@ from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network
 from apps.networks.rules import ask_subnet
 from apps.networks.services import endpoints, lifecycle, overlays
-from apps.networks.services.endpoints import Wish
+from apps.networks.services.attachments import Wish
 
 ASKED = Change(actor=None, action="test")
 

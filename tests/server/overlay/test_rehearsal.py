@@ -9,7 +9,7 @@ from apps.delivery.rehearsals import Rehearsed
 from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network, Peer
 from apps.networks.services import endpoints, lifecycle
-from apps.networks.services.endpoints import Wish
+from apps.networks.services.attachments import Wish
 from tests.server.overlay.conftest import Fleet
 from tests.server.overlay.scene import endpoint_of, make_overlay, run
 from workers.contract.state import Row

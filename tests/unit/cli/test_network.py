@@ -153,6 +153,37 @@ def test_disconnect_says_whether_it_is_forced(
     assert far_end.only.body == {"container": "c1", "force": force}
 
 
+def test_several_containers_are_connected_and_disconnected_by_one_request(
+    netadmin: Invoke, far_end: FarEnd
+) -> None:
+    far_end.tell("POST", "endpoints/", [], 201)
+    far_end.tell("DELETE", "endpoints/", None, 204)
+    assert netadmin("network", "connect", "--alias", "w", "a", "c1", "c2").output == ""
+    assert netadmin("network", "disconnect", "a", "c1", "c2").output == ""
+    connected, disconnected = far_end.requests
+    shared = {"network": "a", "aliases": ["w"], "links": []}
+    assert connected.body == [{**shared, "container": "c1"}, {**shared, "container": "c2"}]
+    assert disconnected.body == [{"network": "a", "container": "c1"}, {"network": "a", "container": "c2"}]
+
+
+def test_what_only_one_can_have_is_not_asked_for_several(netadmin: Invoke, far_end: FarEnd) -> None:
+    result = netadmin("network", "connect", "--ip", "10.1.0.9", "a", "c1", "c2")
+    assert result.exit_code == 2 and "ipv4_address" in result.stderr
+    assert not far_end.requests
+
+
+def test_several_are_disconnected_by_force_one_after_the_other(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("POST", "networks/a/disconnect/", None, 204)
+    assert netadmin("network", "disconnect", "-f", "a", "c1", "c2").exit_code == 0
+    assert [request.body["container"] for request in far_end.requests] == ["c1", "c2"]
+
+
+def test_several_that_wait_for_their_host_are_told_by_the_first(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("POST", "endpoints/", {"operations": [make_operation("e" * 64)] * 2}, 202)
+    result = netadmin("network", "connect", "a", "c1", "c2")
+    assert result.exit_code == 0 and OPERATION_ID in result.stderr
+
+
 def test_inspect_prints_an_array_and_goes_on_after_an_unknown_network(
     netadmin: Invoke, far_end: FarEnd
 ) -> None:
