@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import groupby
 
 from workers.contract.names import Entry, Holder
@@ -60,12 +60,16 @@ class Actuator:
         self.mended: list[str] = []
         """What the last look had to put right first, in sentences."""
 
-    def observe(self, wanted: Objects) -> Objects:
+    def observe(self, wanted: Objects, unchanged: Container[str] = ()) -> Objects:
         """Everything of ours there is, names and held ports excepted. A running process counts as the wanted one
-        if it is of the same incarnation: what else it was started with cannot be seen any more."""
+        if it is of the same incarnation: what else it was started with cannot be seen any more.
+
+        `unchanged`: sandboxes that need not be looked into.
+        """
         self.touched.clear()
         self.mended = self._ensure(wanted)
-        found = self._kernel.observe(item for item in wanted.values() if isinstance(item, Sysctls))
+        sysctls = (item for item in wanted.values() if isinstance(item, Sysctls))
+        found = self._kernel.observe(sysctls, unchanged)
         self._runs = self._supervisor.status()
         for container, run in self._runs.items():
             if run.state != "running":

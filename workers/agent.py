@@ -253,8 +253,10 @@ class Agent(threading.Thread):
             for exit_ in self._actuator.exits():
                 self._record_exit(exit_)
             self._actuator.keep_remains(self._reconciler.desired.containers)
-            self._attention.begin()
-            found = self._attention.finish(self._reconciler.look(), self._reconciler.sandboxes())
+            drifted = self._reconciler.look(self._attention.begin())
+            made = self._actuator.sandboxes
+            found = self._attention.finish(drifted, self._reconciler.sandboxes(), made)
+            made.clear()
             self._drift, self._restarts = self._restarts + found, []
         except (KernelError, SupervisorError) as error:
             log.warning("the host could not be looked at: %s", error)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from workers.contract.reports import Drift, Exit
-from workers.kernel.notices import Notices
+from workers.kernel.notices import EVERYTHING, Notices
 from workers.runtimes.client import Supervisor, SupervisorError
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,8 @@ REST = 0.3
 """Seconds from one look that was caused by notices to the next …"""
 SHARE = 4.0
 """… and this many times as long as the last look took: whoever goes on changing what is ours gets a fifth of us."""
+TURNS = 8
+"""Looks in which each sandbox that no notice told of has been looked into once: notices do not tell all there is."""
 AWAY = 0.1
 """Seconds between two tries to reach a process that has ended."""
 EXITS_AWAY = 0.2
@@ -33,6 +35,11 @@ class Attention:
         self._notices, self._wake = notices, wake
         self._taken = threading.Event()
         self._since: float | None = None
+        self._changed: set[str] = set()
+        """Where something was changed, by whomever, since the last look that could be finished began."""
+        self._heard: set[str] = set()
+        """Sandboxes whose changes were told before the last finished look looked into them."""
+        self._turn = 0
         self._looked = time.time()
         self._rested = self._began = 0.0
         threading.Thread(target=self._watch, name="notices", daemon=True).start()
@@ -40,7 +47,9 @@ class Attention:
     def heed(self, touched: set[str], sandboxes: set[str]) -> None:
         """Take in what the kernel told. `touched`: where we changed something ourselves; `sandboxes`: new ones."""
         self._notices.follow(sandboxes)
-        news = self._notices.drain() - touched
+        told = self._notices.drain()
+        self._changed |= told | touched
+        news = told - touched
         if news and self._since is None:
             self._since = time.time()
         self._taken.set()
@@ -50,18 +59,32 @@ class Attention:
         """When the next look is (monotonic seconds); infinite while nothing was told."""
         return self._rested if self._since is not None else float("inf")
 
-    def begin(self) -> None:
-        """A look begins, which will see whatever was told of until now."""
-        self._notices.drain()
-        self._began = time.monotonic()
+    def begin(self) -> set[str]:
+        """A look begins, which will see whatever was told of until now: sandboxes that it need not look into.
 
-    def finish(self, texts: Iterable[str], sandboxes: set[str]) -> list[Drift]:
-        """A look has been done, and found what `texts` say; `sandboxes`: all of ours. When each began."""
+        Nothing has been changed in them since the last look, nor is it their turn.
+        """
+        self._changed |= self._notices.drain()
+        self._began = time.monotonic()
+        self._turn = (self._turn + 1) % TURNS
+        if EVERYTHING in self._changed:
+            return set()
+        due = sorted(self._heard)[self._turn :: TURNS]
+        return self._heard.difference(self._changed, due)
+
+    def finish(self, texts: Iterable[str], sandboxes: set[str], made: set[str]) -> list[Drift]:
+        """A look has been done, and found what `texts` say. When each began.
+
+        `sandboxes`: all of ours; `made`: those that were made meanwhile, perhaps under a name that another had.
+        """
+        # What comes in from here on may have been changed behind it; until here nothing was taken in.
+        self._changed.clear()
+        self._heard = self._notices.followed
         now, told, before = time.time(), self._since, self._looked
         self._since, self._looked = None, now
         ended = time.monotonic()
         self._rested = ended + max(REST, SHARE * (ended - self._began))
-        self._notices.keep(sandboxes)
+        self._notices.keep(sandboxes, made)
         since = before if told is None else told
         return [
             Drift(text=text, since=since, seconds=round(now - since, 3), noticed=told is not None)

@@ -6,8 +6,10 @@ A full look (`look`) observes everything, and mends whatever differs.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from time import monotonic
+
+import msgspec
 
 from workers.actuator import Actuator
 from workers.contract.reports import Exit, Outcome
@@ -48,6 +50,10 @@ class Reconciler:
         self._held_up: dict[str, set[Owner]] = {}
         self._unsettled: dict[Owner, int] = {}
         self._told: dict[Owner, tuple[int, str]] = {}
+        self._rendered_for: Surroundings | None = None
+        """What all that is wanted was rendered for, but for …"""
+        self._stale: set[Owner] = set()
+        """… these, which were told of since."""
         self.last_look_ms = 0.0
 
     # What comes in
@@ -55,7 +61,9 @@ class Reconciler:
     def remember(self, rows: Iterable[Row]) -> None:
         """Rows that the next `look` shall make true."""
         for row in rows:
+            self._stale |= self.desired.affected_by(row.kind, row.id)
             self._put(row)
+            self._stale |= self.desired.affected_by(row.kind, row.id)
 
     def take(self, rows: Iterable[Row]) -> None:
         """Make the rows true, as far as it can be done now."""
@@ -83,15 +91,20 @@ class Reconciler:
         held_up = self._held_up.pop(exit_.container, set())
         self._settle(self.desired.affected_by("container", exit_.container) | held_up)
 
-    def look(self) -> list[str]:
-        """Find out what there is, and mend what differs from what should be; says what had drifted."""
+    def look(self, unchanged: Container[str] = ()) -> list[str]:
+        """Find out what there is, and mend what differs from what should be; says what had drifted.
+
+        `unchanged`: sandboxes that need not be looked into.
+        """
         began = monotonic()
         surroundings = self._surroundings()
         known, owners = self._found, {*self.desired.owners(), *self._keys, *self._unsettled}
-        for owner in owners:
+        for owner in owners if surroundings != self._rendered_for else self._stale.union(self._unclear):
             self._render(owner, surroundings)
+        self._rendered_for = msgspec.structs.replace(surroundings, ended=dict(surroundings.ended))
+        self._stale.clear()
         rendered, ending = set(owners), set(self._ending)
-        self._found = self._actuator.observe(self._wanted)
+        self._found = self._actuator.observe(self._wanted, unchanged)
         drift = self._actuator.mended if known else []
         if FIREWALL in self._actuator.touched:
             # The table was made anew: what was in it is no news of its own.
@@ -200,6 +213,9 @@ class Reconciler:
 
     def _settle(self, owners: set[Owner]) -> None:
         surroundings = self._surroundings()
+        if surroundings != self._rendered_for:
+            # The others are to be rendered anew too, which the next look does.
+            self._rendered_for = None
         refused = self._end_processes(owners, surroundings)
         keys: set[Key] = set()
         for owner in owners:
@@ -218,6 +234,9 @@ class Reconciler:
 
     def _make_true(self, owners: set[Owner], keys: set[Key], refused: dict[Key, str]) -> None:
         """Bring the objects of `keys`, which are those of `owners`, from what was found to what is wanted."""
+        troubled = bool(refused or self._failures or owners & set(self._leaving))
+        if not troubled and all(self._wanted.get(key) == self._found.get(key) for key in keys):
+            return
         operations = diff(self._wanted, self._found, keys)
         results = self._actuator.apply([op for op in operations if not self._is_end_of_process(op.key)])
         self._note(keys, results | refused)

@@ -4,8 +4,8 @@ Runs the whole product in a private host. Writes build/bench.json and prints it 
 the REST request until it is answered, which is when the host has applied the change.
 
 `python -m tests.bench PART...` runs some of it: host (the above), docker (beside a real Docker engine, which is fetched
-from Debian the first time), records (the database), names (DNS), crowd (a thousand endpoints), bulk (many in one
-request), across (two hosts),
+from Debian the first time), records (the database), names (DNS), crowd (a thousand endpoints), thousand (the same
+for the worker alone), bulk (many in one request), across (two hosts),
 overlay (tunnels), traffic (through the firewall), scale (many hosts), dashboard (the browser).
 """
 
@@ -19,7 +19,19 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from tests.bench import across, bulk, crowd, dashboard, engine, names, overlay, records, scale, traffic
+from tests.bench import (
+    across,
+    bulk,
+    crowd,
+    dashboard,
+    engine,
+    names,
+    overlay,
+    records,
+    scale,
+    thousand,
+    traffic,
+)
 from tests.bench.figures import Figure, keep
 from tests.bench.plain import ASKER, Plain, ip, start_echo
 from tests.bench.probe import Pinger
@@ -216,6 +228,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
     "names": names.measure,
     "crowd": crowd.measure,
     "bulk": bulk.measure,
+    "thousand": thousand.measure,
     "across": across.measure,
     "overlay": overlay.measure,
     "traffic": traffic.measure,

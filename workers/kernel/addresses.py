@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_interface
 
 from workers.kernel.netlink import family_of
@@ -12,6 +13,7 @@ def is_own_link_local(address: str) -> bool:
     return address.startswith("fe80::")
 
 
+@lru_cache(maxsize=4096)
 def connected_network(address: str) -> str | None:
     """The CIDR of the route that the kernel makes for an address; None: it makes none for a single one."""
     interface = ip_interface(address)

@@ -1,6 +1,6 @@
 """The one way to the kernel: look at what is there, and make one object what it should be."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from workers.kernel import files
 from workers.kernel.announce import Announcer
@@ -9,6 +9,7 @@ from workers.kernel.departures import Departures
 from workers.kernel.dump import Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.flows import forget_flows
+from workers.kernel.interiors import Interiors
 from workers.kernel.macvlans import Macvlans
 from workers.kernel.markers import (
     BRIDGE_GROUP,
@@ -66,6 +67,7 @@ class Kernel:
         self._bridges = Bridges(self._look, self._settings, self._departures)
         self._tunnels = Tunnels(self._look)
         self._outside = Outside(self._look)
+        self._interiors = Interiors(self._namespaces)
         self._ruleset = Ruleset()
 
     def close(self) -> None:
@@ -77,13 +79,14 @@ class Kernel:
         self._look.close()
         self._namespaces.close()
 
-    def observe(self, sysctls: Iterable[Sysctls] = ()) -> Objects:
+    def observe(self, sysctls: Iterable[Sysctls] = (), unchanged: Container[str] = ()) -> Objects:
         """Everything of ours that is there now, equal to what was created unless somebody changed it.
 
         The kernel has thousands of settings and no mark of ours on any: only those of `sysctls` are looked at.
+        `unchanged`: sandboxes in which, as notices tell, nothing has been changed since the last time.
         """
         with explained("The state of the kernel cannot be read"):
-            found = observe(self._look, self._namespaces)
+            found = observe(self._look, self._interiors, unchanged)
         # What a worker that was killed left on its way out.
         self._departures.begin()
         found.update((entry.key, entry) for entry in self._ruleset.entries())
@@ -259,7 +262,7 @@ class Kernel:
                     # between our look and our word.
                     self._look.carry_out(drop_link(group=group))
                 removed += [f"device {link.name}" for link in links]
-        for found in observe(self._look, self._namespaces).values():
+        for found in observe(self._look, self._interiors).values():
             self.remove(found)
             if isinstance(found, Sandbox):
                 removed.append(f"namespace {found.name}")

@@ -100,16 +100,24 @@ class Notices:
             poll.register(descriptor, select.POLLIN)
         return bool(poll.poll(None if seconds is None else seconds * 1000))
 
-    def keep(self, names: set[str]) -> None:
-        """Hear of these sandboxes, and of no others."""
-        for nsid in [nsid for nsid, name in self._sandboxes.items() if name not in names]:
-            del self._sandboxes[nsid]
-            for place in [place for place in self._wires if place[0] == nsid]:
+    @property
+    def followed(self) -> set[str]:
+        """Names of the sandboxes that are heard of."""
+        return set(self._sandboxes.values())
+
+    def keep(self, names: set[str], made: set[str]) -> None:
+        """Hear of these sandboxes, and of no others; `made`: those that stand for another namespace than before."""
+        gone = {nsid for nsid, name in self._sandboxes.items() if name not in names}
+        if gone:
+            for nsid in gone:
+                del self._sandboxes[nsid]
+            for place in [place for place in self._wires if place[0] in gone]:
                 self._forget(place)
-        # Indices are not given twice, so that old ones only take room.
-        self._leaving &= {wire.peer for wire in self._wires.values()}
+        if self._leaving:
+            # Indices are not given twice, so that old ones only take room.
+            self._leaving &= {wire.peer for wire in self._wires.values()}
         self._watch_folders()
-        self.follow(names.difference(self._sandboxes.values()))
+        self.follow(names.difference(self._sandboxes.values()) | (names & made))
 
     def follow(self, names: set[str]) -> None:
         """Hear of these sandboxes too."""

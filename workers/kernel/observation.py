@@ -1,26 +1,21 @@
 """Everything of ours that the kernel has now, as the objects that planning compares."""
 
-import errno
-import socket
-from collections import defaultdict
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import msgspec
 
 from workers.kernel import files
-from workers.kernel.addresses import connected_network, is_own_link_local
-from workers.kernel.dump import AddressRow, LinkRow, Look, NeighbourRow, RouteRow
+from workers.kernel.dump import LinkRow, Look
+from workers.kernel.interiors import Interior, Interiors, serving
 from workers.kernel.markers import (
     LEAVING_GROUP,
     read_bridge,
     read_macvlan,
     read_port,
-    read_sandbox,
     read_tunnel,
 )
-from workers.kernel.namespaces import Namespaces
 from workers.kernel.ports import known_to_host
-from workers.kernel.routes import default_route, other_routes
 from workers.planning.objects import (
     Bridge,
     KernelObject,
@@ -28,21 +23,8 @@ from workers.planning.objects import (
     Objects,
     Port,
     Remote,
-    Routes,
-    Sandbox,
     Tunnel,
 )
-
-
-@dataclass
-class _Inside:
-    """What one look into a sandbox found."""
-
-    sandbox: Sandbox
-    links: dict[int, LinkRow]
-    addresses: dict[int, list[str]]
-    gateways: dict[int, list[tuple[str, str]]]
-    routes: Routes | None
 
 
 @dataclass
@@ -53,23 +35,23 @@ class _Found:
         self.objects[found.key] = found
 
 
-def observe(look: Look, namespaces: Namespaces) -> Objects:
-    """Bridges, sandboxes with their files and routes, and ports; not the elements of the firewall."""
+def observe(look: Look, interiors: Interiors, unchanged: Container[str] = ()) -> Objects:
+    """Bridges, sandboxes with their files and routes, and ports; not the elements of the firewall.
+
+    `unchanged`: sandboxes in which nothing has been changed since the last time.
+    """
     found = _Found()
-    sandboxes: dict[str, _Inside] = {}
+    sandboxes: dict[str, Interior] = {}
     links = {link.ifindex: link for link in look.links()}
     leaving = {index for index, link in links.items() if link.group == LEAVING_GROUP}
-    for name in namespaces.names():
-        inside = _look_inside(namespaces, name, leaving)
-        if inside is None:
-            continue
+    for inside in interiors.look(leaving, unchanged):
         sandboxes[inside.sandbox.container] = inside
         found.add(inside.sandbox)
         if inside.routes is not None:
             found.add(inside.routes)
     for index in leaving:
         del links[index]
-    held = _by_device(look.addresses(), look.routes())
+    held = serving(look.addresses(), look.routes())
     known = {(row.ifindex, row.address, row.mac) for row in look.neighbours()}
     for link in links.values():
         network = read_bridge(link.alias)
@@ -83,16 +65,18 @@ def observe(look: Look, namespaces: Namespaces) -> Objects:
             _add_tunnel(found, look, segment, link, links)
     for inside in sandboxes.values():
         _add_macvlans(found, inside, links)
-    _add_files(found, sandboxes)
+    _add_files(found, sandboxes, interiors.files, unchanged)
     return found.objects
 
 
-def _add_files(found: _Found, sandboxes: dict[str, _Inside]) -> None:
+def _add_files(
+    found: _Found, sandboxes: dict[str, Interior], reader: files.Reader, unchanged: Container[str]
+) -> None:
     folders = [(container, inside.sandbox.name) for container, inside in sandboxes.items()]
     taken = {name for _, name in folders}
     # Folders whose sandbox is gone come first: of two of one container the living sandbox's is reported.
     for container, name in [folder for folder in files.marked() if folder[1] not in taken] + folders:
-        content = files.read(container, name)
+        content = reader.read(container, name, name in unchanged)
         if content is not None:
             found.add(content)
 
@@ -127,7 +111,7 @@ def _add_tunnel(found: _Found, look: Look, segment: str, link: LinkRow, links: d
         )
 
 
-def _add_macvlans(found: _Found, inside: _Inside, links: dict[int, LinkRow]) -> None:
+def _add_macvlans(found: _Found, inside: Interior, links: dict[int, LinkRow]) -> None:
     for link in inside.links.values():
         marker = read_macvlan(link.alias)
         if link.kind != "macvlan" or marker is None:
@@ -148,50 +132,6 @@ def _add_macvlans(found: _Found, inside: _Inside, links: dict[int, LinkRow]) -> 
         )
 
 
-def _by_device(rows: list[AddressRow], routes: list[RouteRow]) -> defaultdict[int, list[str]]:
-    """Addresses that serve: one whose neighbours are not reached any more, for want of its own route, does not."""
-    connected = {(row.ifindex, row.destination) for row in routes if not row.gateway}
-    held: defaultdict[int, list[str]] = defaultdict(list)
-    for row in rows:
-        own = connected_network(row.address)
-        if not is_own_link_local(row.address) and (own is None or (row.ifindex, own) in connected):
-            held[row.ifindex].append(row.address)
-    return held
-
-
-def _neighbours_by_device(rows: list[NeighbourRow]) -> defaultdict[int, list[tuple[str, str]]]:
-    known: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
-    for row in rows:
-        known[row.ifindex].append((row.address, row.mac))
-    return known
-
-
-def _look_inside(namespaces: Namespaces, name: str, leaving: set[int]) -> _Inside | None:
-    """None: no namespace, or not ours. Other ends of links that are `leaving` are gone, and their routes with them."""
-    try:
-        with namespaces.opened(name) as descriptor, namespaces.inside(descriptor), Look() as look:
-            links = {link.ifindex: link for link in look.links() if link.peer not in leaving}
-            marker = next((read_sandbox(link.alias) for link in links.values() if link.name == "lo"), None)
-            if marker is None:
-                return None
-            names = {index: link.name for index, link in links.items()}
-            rows = [row for row in look.routes() if row.ifindex in links]
-            held, known = _by_device(look.addresses(), rows), _neighbours_by_device(look.neighbours())
-    except OSError as error:
-        # Gone since it was listed, an unfinished name, or a file that is no namespace.
-        if error.errno in (errno.ENOENT, errno.EACCES, errno.EINVAL):
-            return None
-        raise
-    sandbox = Sandbox(container=marker[0], name=name, incarnation=marker[1])
-    ipv4 = default_route(rows, names, socket.AF_INET)
-    ipv6 = default_route(rows, names, socket.AF_INET6)
-    others = other_routes(rows, names)
-    routes = None
-    if ipv4 or ipv6 or others:
-        routes = Routes(container=marker[0], sandbox=name, ipv4=ipv4, ipv6=ipv6, others=others)
-    return _Inside(sandbox, links, held, known, routes)
-
-
 def _bridge(network: str, link: LinkRow, held: list[str]) -> Bridge:
     """A bridge that is down answers to none of its addresses."""
     return Bridge(
@@ -204,7 +144,7 @@ def _bridge(network: str, link: LinkRow, held: list[str]) -> Bridge:
     )
 
 
-def _port(marker: tuple[str, str], link: LinkRow, links: dict[int, LinkRow], inside: _Inside | None) -> Port:
+def _port(marker: tuple[str, str], link: LinkRow, links: dict[int, LinkRow], inside: Interior | None) -> Port:
     """A port whose other end is not in its sandbox is reported without one, and one that is down without addresses:
     it equals nothing wanted."""
     endpoint, container = marker
