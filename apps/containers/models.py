@@ -56,6 +56,7 @@ class Container(models.Model):
         blank=True,
         help_text="What else a Docker client asked for, to be shown to such clients.",
     )
+    stop_signal = models.CharField(max_length=16, blank=True, help_text="What asks it to end; none: SIGTERM.")
     stop_timeout = models.FloatField(default=10.0, help_text="Seconds between SIGTERM and SIGKILL.")
     created = models.DateTimeField(auto_now_add=True)
 

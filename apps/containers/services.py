@@ -49,6 +49,7 @@ class Details(TypedDict, total=False):
     extra_hosts: Sequence[str]
     sysctls: Mapping[str, str]
     auto_remove: bool
+    stop_signal: str
     given: Mapping[str, Any]
 
 

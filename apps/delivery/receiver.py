@@ -8,28 +8,26 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.containers import services as containers
 from apps.containers.models import Container
 from apps.delivery.answers import give_answers
 from apps.delivery.counted import keep_counts
+from apps.delivery.endings import take_exits
 from apps.delivery.mending import take_look
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
 from apps.delivery.outcomes import Row, find_unsettled, record_outcomes
 from apps.delivery.sender import send_changes, send_peers, spread, spread_soon
 from apps.delivery.silence import welcome
-from apps.delivery.snapshots import tell_touched
 from apps.events.door import announce
 from apps.hosts.models import Host
 from apps.hosts.services import advance, record_contact, record_facts, renew_epochs
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
 from apps.networks.services.endpoints import drop
-from apps.networks.services.lifecycle import end_container
 from apps.networks.services.memberships import abandoned, leave_abandoned
 from apps.networks.services.networks import forget_network, remove_network
 from workers.contract.envelope import unseal
-from workers.contract.reports import Exit, Report
+from workers.contract.reports import Report
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +89,7 @@ def receive(
         _undo(host, failed)
     _announce(host, changed, finished, news)
     if comparable:
-        for exit_ in report.exits:
-            _record_exit(host, exit_, now)
+        take_exits(host, report.exits, [row for row in changed if isinstance(row, Container)], now)
     return finished
 
 
@@ -204,36 +201,6 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
         if operation.outcome == Operation.Outcome.FAILED:
             operation.save(update_fields=["outcome", "message", "finished"])
     return finished
-
-
-def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
-    """A process has ended. One that should be running is stopped now, and the host is told so."""
-    with transaction.atomic():
-        container = Container.objects.filter(
-            pk=exit_.container, host=host, incarnation=exit_.incarnation
-        ).first()
-        if container is None:
-            return
-        if not container.running:
-            if container.exit_code is None:
-                containers.record_exit(container, exit_.code, exit_.message, at)
-            return
-        locked = advance(host.pk)
-        end_container(locked, container, code=exit_.code, message=exit_.message, at=at)
-        operation = Operation.objects.create(
-            actor_name=f"host {host.name}",
-            action="container.exit",
-            subject="container",
-            subject_id=container.pk,
-            subject_name=container.name,
-            detail={"exit_code": exit_.code, "message": exit_.message},
-            touched=tell_touched("container.exit", container),
-            host=locked,
-            revision=locked.revision,
-        )
-        peers.refresh([container.pk], spread)
-        transaction.on_commit(partial(announce_operations, [operation]))
-        transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
 
 
 def _undo(host: Host, failed: Collection[Operation]) -> None:

@@ -33,7 +33,14 @@ ADMINISTRATORS = frozenset(
 )
 """Actions for nobody else."""
 HARMLESS = frozenset(
-    {"container.remove", "container.rename", "container.restart", "container.start", "container.stop"}
+    {
+        "container.kill",
+        "container.remove",
+        "container.rename",
+        "container.restart",
+        "container.start",
+        "container.stop",
+    }
 )
 """What may be done to a container without choosing what runs in it. All else a grant must allow by itself: a process
 has only a network of its own, and is root on its host."""

@@ -164,6 +164,7 @@ def _container_row(container: Container) -> state.Row:
             incarnation=container.incarnation,
             command=(*container.entrypoint, *container.command),
             env=container.env,
+            stop_signal=container.stop_signal or "TERM",
             stop_timeout=container.stop_timeout,
             image=container.image,
             terminal=container.terminal,

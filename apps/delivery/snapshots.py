@@ -27,7 +27,7 @@ def describe(subject: models.Model) -> dict[str, Any]:
     return {name: getattr(subject, name) for name in FIELDS.get(type(subject), ())}
 
 
-ENDINGS = frozenset({"container.exit", "container.stop", "container.restart"})
+ENDINGS = frozenset({"container.exit", "container.kill", "container.stop", "container.restart"})
 """Changes by which a container ends, or has."""
 
 

@@ -8,7 +8,8 @@ from apps.containers import ports
 from apps.containers.models import Container
 from apps.docker_api import images
 from apps.docker_api.changes import change
-from apps.docker_api.container_shapes import EXPOSED
+from apps.docker_api.container_shapes import EXPOSED, KEPT
+from apps.docker_api.containers import read_signal
 from apps.docker_api.endpoints import read_wish, show_wish
 from apps.docker_api.options import check_container
 from apps.docker_api.refusals import EngineError
@@ -118,13 +119,23 @@ def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
         "env": {name: value for name, equals, value in pairs if equals},
         "labels": read_map(body, "Labels"),
         "stop_timeout": 10.0 if seconds is None else float(seconds) if seconds >= 0 else FOR_EVER,
+        "stop_signal": _read_stop_signal(body),
         "terminal": bool(body.get("Tty")),
         "open_stdin": bool(body.get("OpenStdin")),
+        "auto_remove": bool(settings.get("AutoRemove")),
         "image_name": read_text(body, "Image"),
         "dns": read_texts(settings, "Dns"),
         "dns_search": read_texts(settings, "DnsSearch"),
         "dns_options": read_texts(settings, "DnsOptions"),
         "extra_hosts": read_texts(settings, "ExtraHosts"),
         "sysctls": read_map(settings, "Sysctls"),
-        "given": _read_exposed(body),
+        "given": _read_exposed(body) | {name: True for name in KEPT if body.get(name)},
     }
+
+
+def _read_stop_signal(body: Mapping[str, Any]) -> str:
+    """As it was asked for, if it is a signal."""
+    text = read_text(body, "StopSignal")
+    if text:
+        read_signal(text)
+    return text

@@ -13,6 +13,8 @@ from workers.contract.publishing import ALL4, ALL6
 RUNNING = "running"
 EXPOSED = "ExposedPorts"
 """Under which `Container.given` holds ports that are told of and not published, as `80/tcp`."""
+KEPT = ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce")
+"""Shown as they were asked for."""
 _UNITS = (
     ("seconds", "1 second", 1, 60),
     ("minutes", "About a minute", 60, 3600),
@@ -185,13 +187,10 @@ def _describe_config(container: Container, shown: Mapping[str, Any]) -> dict[str
         "Hostname": container.hostname,
         "Domainname": "",
         "User": container.user,
-        "AttachStdin": False,
-        "AttachStdout": False,
-        "AttachStderr": False,
+        **{name: bool(container.given.get(name)) for name in KEPT},
         **({"ExposedPorts": ports} if ports else {}),
         "Tty": container.terminal,
         "OpenStdin": container.open_stdin,
-        "StdinOnce": False,
         "Env": shown["Env"] or None,
         "Cmd": shown["Cmd"],
         "Image": container.image_name or images.HOST,
@@ -200,6 +199,7 @@ def _describe_config(container: Container, shown: Mapping[str, Any]) -> dict[str
         "Entrypoint": container.entrypoint or None,
         "OnBuild": None,
         "Labels": container.labels,
+        **({"StopSignal": container.stop_signal} if container.stop_signal else {}),
         "StopTimeout": int(container.stop_timeout),
     }
 

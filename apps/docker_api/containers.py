@@ -1,10 +1,19 @@
 """/containers: listed and inspected, started and stopped, renamed, removed, pruned, waited for."""
 
 import json
+import re
+import signal
+import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from apps.containers.models import Container
+from apps.delivery.changes import Change, record
+from apps.delivery.models import Operation
+from apps.delivery.questions import ask
 from apps.docker_api.changes import change
 from apps.docker_api.container_shapes import RUNNING, inspect_shape, list_shapes, now, status_of
 from apps.docker_api.filters import fits_labels, matches, read_time
@@ -25,6 +34,8 @@ LIST_FILTERS = frozenset(
 PRUNE_FILTERS = frozenset({"until", "label", "label!"})
 STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 CONDITIONS = ("", "not-running", "next-exit", "removed")
+ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
+"""Signals that end what does not care for them; a namespace without a process does not."""
 PAUSE = 5.0
 """Seconds after which somebody who waits looks again, should an announcement be lost."""
 
@@ -97,6 +108,10 @@ def start(request: Request, facts: dict[str, str]) -> Answer:
 
 def stop(request: Request, facts: dict[str, str]) -> Answer:
     container = find(request, facts)
+    if request.value("signal"):
+        raise EngineError(
+            400, "A container is stopped by its own stop signal: leave signal out, or send it by kill."
+        )
     if not container.running:
         return Answer(status=304)
     timeout = _read_timeout(request)
@@ -116,13 +131,38 @@ def restart(request: Request, facts: dict[str, str]) -> Answer:
 
 
 def kill(request: Request, facts: dict[str, str]) -> Answer:
-    signal = request.value("signal", "KILL").upper().removeprefix("SIG")
+    number = read_signal(request.value("signal") or "KILL")
     container = find(request, facts)
     lifecycle.refuse_stopped(container)
-    if signal not in ("KILL", "9"):
-        raise EngineError(400, f"netadmin sends no {signal} to containers: use KILL, or stop for TERM.")
-    _change(request, container, "container.stop", lifecycle.stop_container, timeout=0.0)
+    bare = not (container.command or container.entrypoint)
+    if number == signal.SIGKILL or (bare and number in ENDING):
+        _change(request, container, "container.kill", _kill, signal=number)
+        return Answer(status=204)
+    record(
+        Change(actor=request.user, action="container.kill", detail={"signal": number}),
+        container,
+        request.host,
+    )
+    if not bare:
+        given = {"container": container.pk, "signal": str(number)}
+        ask(container.host, "signal", given, settings.NETADMIN_ANSWER_TIMEOUT)
     return Answer(status=204)
+
+
+def _kill(host: Host, container: Container, *, signal: int) -> Container:
+    return lifecycle.stop_container(host, container, timeout=0.0)
+
+
+def read_signal(text: str) -> int:
+    """`TERM`, `SIGTERM`, `sigterm` or `15`; also of the realtime ones, which have no names everywhere."""
+    name = text.upper().removeprefix("SIG")
+    if found := re.fullmatch(r"RTM(IN|AX)([+-]\d{1,2})?", name):
+        name = str((signal.SIGRTMIN if found[1] == "IN" else signal.SIGRTMAX) + int(found[2] or 0))
+    if name.isascii() and name.isdigit() and int(name[:4]) in signal.valid_signals():
+        return int(name)
+    if f"SIG{name}" in signal.Signals.__members__:
+        return int(signal.Signals[f"SIG{name}"])
+    raise EngineError(400, f"invalid signal: {text}")
 
 
 def _read_timeout(request: Request) -> dict[str, float]:
@@ -177,22 +217,36 @@ async def wait(request: Request, facts: dict[str, str]) -> Stream:
     if condition not in CONDITIONS:
         raise EngineError(400, f'invalid condition: "{condition}"')
     container = await in_thread(find, request, facts)
-    return Stream(_await_end(container, condition))
+    return Stream(await_end(container, condition))
 
 
-async def _await_end(container: Container, condition: str) -> AsyncIterator[bytes]:
-    code = container.exit_code or 0
+async def await_end(container: Container, condition: str) -> AsyncIterator[bytes]:
+    code, began = container.exit_code or 0, now()
     # The run whose end is waited for: this one, or the next.
     run = container.incarnation if container.running else container.incarnation + 1
+    bare = not (container.command or container.entrypoint)
+    patient_until = None
     async with Listener(lambda message: message.get("id") == container.pk) as news:
         while True:
             current = await in_thread(Container.objects.filter(pk=container.pk).first)
-            if current is not None:
-                code = current.exit_code or 0
-            if current is None or _has_ended(current, condition, run):
+            if current is None:
+                code = await in_thread(_recall_exit, container.pk, began, code)
                 break
+            code = current.exit_code or 0
+            if _has_ended(current, condition, run):
+                # That it has ended may be known a moment before how.
+                patient_until = patient_until or time.monotonic() + PAUSE
+                if bare or current.exit_code is not None or time.monotonic() >= patient_until:
+                    break
             await news.wait(PAUSE)
     yield json.dumps({"StatusCode": code}).encode() + b"\n"
+
+
+def _recall_exit(id: str, since: datetime, code: int) -> int:
+    """Of a container that is gone, from the history; `code` if it says nothing."""
+    exits = Operation.objects.filter(action="container.exit", subject_id=id, at__gte=since)
+    ended = exits.order_by("-at").first()
+    return int(ended.detail.get("exit_code", code)) if ended else code
 
 
 def _has_ended(container: Container, condition: str, run: int) -> bool:

@@ -114,6 +114,13 @@ def _stopped(operation: Operation) -> Iterator[Event]:
     yield from _ended(operation, "stop")
 
 
+def _killed(operation: Operation) -> Iterator[Event]:
+    """The end that follows another signal is told by itself."""
+    yield from _container(operation, "kill", signal=str(operation.detail.get("signal", 9)))
+    if operation.revision:
+        yield from _ended(operation)
+
+
 def _restarted(operation: Operation) -> Iterator[Event]:
     yield from _stopped(operation)
     yield from _container(operation, "connect", "start", "restart")
@@ -141,9 +148,8 @@ _EVENTS = {
     "container.stop": _stopped,
     "container.restart": _restarted,
     "container.exit": _ended,
-    "container.kill": lambda operation: _container(
-        operation, "kill", signal=str(operation.detail.get("signal", "9"))
-    ),
+    "container.attach": lambda operation: _container(operation, "attach"),
+    "container.kill": _killed,
     "container.rename": lambda operation: _container(
         operation, "rename", oldName=f"/{operation.detail.get('before', '')}"
     ),

@@ -70,7 +70,7 @@ def _read(host: Host, begin: datetime, end: datetime | None) -> list[tuple[UUID,
     )
     if end is not None:
         done = done.filter(finished__lte=end)
-    newest = sorted(done.order_by("-at")[:MOST], key=lambda operation: operation.finished or operation.at)
+    newest = sorted(done.order_by("-at")[:MOST], key=lambda one: (one.finished or one.at, one.at))
     return [(one.pk, one.finished or one.at, describe_operation(one)) for one in newest]
 
 

@@ -1,13 +1,9 @@
 """/containers/{id}/exec and /exec: commands in running containers, over a connection that becomes theirs."""
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-
-import redis
 
 from apps.api.views.containers import exec_arguments
 from apps.common.errors import DomainError
@@ -16,6 +12,7 @@ from apps.delivery.changes import Change, record
 from apps.docker_api import exec_records
 from apps.docker_api.containers import find
 from apps.docker_api.exec_records import Exec
+from apps.docker_api.raw_streams import feeding, take_over
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Request
 from apps.docker_api.responses import Answer, Taken
@@ -24,8 +21,6 @@ from apps.docker_api.shapes import read_list, read_text, read_texts
 from apps.docker_api.threads import in_thread
 from netadmin.engine import RawConnection
 
-RAW = "application/vnd.docker.raw-stream"
-MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 REFUSED = 126
 """Exit status of what a host did not begin, as the engine has it."""
 DETACHED: set["asyncio.Task[None]"] = set()
@@ -116,12 +111,7 @@ async def start(request: Request, facts: dict[str, str]) -> Answer | Taken:
         task.add_done_callback(DETACHED.discard)
         await begun
         return Answer(status=200)
-    hijack = request.state.get("hijack")
-    if hijack is None:
-        raise EngineError(400, "this connection cannot be taken over; is a proxy between?")
-    connection: RawConnection = hijack()
-    # Before there is any output: clients exist that lose what comes in one piece with the head.
-    await connection.write(_answer_head(request, found.tty))
+    connection = await take_over(request, terminal=found.tty)
     try:
         await _bridge(session, connection, found)
     finally:
@@ -155,15 +145,6 @@ def _prepare(found: Exec, container: Container) -> Session:
     return Session(container.host, found.id, "exec", {**arguments, **window})
 
 
-def _answer_head(request: Request, terminal: bool) -> bytes:
-    kind = RAW if terminal else MULTIPLEXED
-    if "upgrade" in request.headers.get("connection", "").lower():
-        first, rest = "101 UPGRADED", "Connection: Upgrade\r\nUpgrade: tcp\r\n"
-    else:
-        first, rest = "200 OK", ""
-    return f"HTTP/1.1 {first}\r\nContent-Type: {kind}\r\n{rest}\r\n".encode()
-
-
 async def _bridge(session: Session, connection: RawConnection, found: Exec) -> None:
     """Until the command has ended, or the client has gone."""
     code: int | None = REFUSED
@@ -171,7 +152,7 @@ async def _bridge(session: Session, connection: RawConnection, found: Exec) -> N
         async with session:
             await session.begin()
             code = None
-            async with _feeding(session, connection, found.stdin):
+            async with feeding(session, connection, wanted=found.stdin, escape=None):
                 async for kind, data in session.frames():
                     if kind in (Out.STDOUT, Out.STDERR):
                         await connection.write(data if found.tty else multiplex(kind, data))
@@ -185,24 +166,6 @@ async def _bridge(session: Session, connection: RawConnection, found: Exec) -> N
     finally:
         # Before the connection closes: its end is when clients ask for the exit status.
         await in_thread(exec_records.end, found.id, code)
-
-
-@contextlib.asynccontextmanager
-async def _feeding(session: Session, connection: RawConnection, wanted: bool) -> AsyncIterator[None]:
-    feeding = asyncio.ensure_future(_feed(session, connection, wanted))
-    try:
-        yield
-    finally:
-        # It may be in the midst of sending to a command that has ended.
-        feeding.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError, redis.RedisError):
-            await feeding
-
-
-async def _feed(session: Session, connection: RawConnection, wanted: bool) -> None:
-    while wanted and (data := await connection.read()):
-        await session.send(In.DATA, data)
-    await session.send(In.END)
 
 
 async def _follow(session: Session, identity: str, begun: "asyncio.Future[None]") -> None:

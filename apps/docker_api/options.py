@@ -24,17 +24,19 @@ CONFIG = frozenset(
         "NetworkDisabled",
         "NetworkingConfig",
         "OpenStdin",
+        "StdinOnce",
+        "StopSignal",
         "StopTimeout",
         "Tty",
         # How the client itself goes on: it says so again when it attaches.
         "AttachStdin",
         "AttachStdout",
         "AttachStderr",
-        "StdinOnce",
     }
 )
 HOST_CONFIG = frozenset(
     {
+        "AutoRemove",
         "Dns",
         "DnsOptions",
         "DnsSearch",
@@ -102,7 +104,6 @@ _NAMES = {
     "UsernsMode": "user namespaces",
     "GroupAdd": "further groups",
     "Init": "init process in containers",
-    "AutoRemove": "removing a container at its end (--rm)",
     "RestartPolicy": "starting containers again by itself",
     "Healthcheck": "health checks",
     "LogConfig": "other logs than its own",
@@ -138,7 +139,6 @@ _MEANINGLESS: Mapping[str, Callable[[Any], bool]] = {
     "MemorySwappiness": _among(-1),
     "PidsLimit": _among(-1),
     "RestartPolicy": _is_no_restart,
-    "StopSignal": _among("SIGTERM", "TERM", "15"),
 }
 """Values with which a field asks for nothing but what is so anyway; the empty ones never do."""
 

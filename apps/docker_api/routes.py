@@ -5,7 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.docker_api import container_create, containers, events, execs, images, logs, networks, system
+from apps.docker_api import (
+    attach,
+    container_create,
+    containers,
+    events,
+    execs,
+    images,
+    logs,
+    networks,
+    system,
+)
 from apps.docker_api.refusals import EngineError
 
 Handler = Callable[..., Any]
@@ -53,6 +63,8 @@ ROUTES = (
     _change("POST /containers/{id}/restart", containers.restart, "container"),
     _change("POST /containers/{id}/rename", containers.rename, "container"),
     _change("POST /containers/{id}/exec", execs.create, "container"),
+    _change("POST /containers/{id}/attach", attach.attach, "container"),
+    _change("POST /containers/{id}/resize", attach.resize, "container"),
     _change("POST /exec/{id}/start", execs.start, "container"),
     _change("POST /exec/{id}/resize", execs.change_size, "container"),
     _route("GET /exec/{id}/json", execs.inspect),

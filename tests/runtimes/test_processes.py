@@ -70,8 +70,8 @@ def test_nothing_of_the_supervisor_is_inherited(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("command", "code", "sentence"),
     [
-        (("no-such-thing",), 127, "The command 'no-such-thing' was not found."),
-        (("/etc/passwd",), 126, "The command '/etc/passwd' cannot be executed: Permission denied."),
+        (("no-such-thing",), 127, "The command 'no-such-thing' was not found: no such file or directory."),
+        (("/etc/passwd",), 126, "The command '/etc/passwd' cannot be executed: permission denied."),
         ((), 125, "No command was given."),
     ],
 )

@@ -1,7 +1,7 @@
 """The document as somebody follows it: its command lines, one after the other and word by word, and what they print.
 
-Two things are said otherwise to the client until they are there: the image is `host`, in which busybox lies, instead of
-`busybox`; and where the document attaches to a container's shell, `docker exec -it` opens one.
+One thing is said otherwise to the client until it is there: instead of the image `busybox`, whose command is its shell,
+it is `host` with busybox's shell.
 """
 
 import re
@@ -49,7 +49,8 @@ class Document:
     def run(self, line: str) -> str:
         """The next line of the document, in a shell, where it must succeed; what it printed."""
         self.expect(SHELL + line)
-        return self.do_besides(re.sub(r" busybox$", " host", line))
+        shell = f" -e PATH={self.tools} -e 'PS1={INSIDE}' host {self.tools}/sh"
+        return self.do_besides(re.sub(r" busybox$", shell, line))
 
     def do_besides(self, line: str) -> str:
         """A line that the document does not have."""
@@ -72,10 +73,9 @@ class Document:
     def attached(self, line: str) -> Iterator["Inside"]:
         """At a container's own terminal; it is left running."""
         self.expect(SHELL + line)
-        container = line.removeprefix("docker attach ")
-        variables = ["-e", f"PATH={self.tools}", "-e", "PS1=/ # "]
-        words = ["docker", "exec", "-it", *variables, container, f"{self.tools}/sh"]
-        terminal = Terminal(words, self.environment)
+        terminal = Terminal(line.split(), self.environment)
+        # Its prompt was there before us.
+        terminal.write("\n")
         terminal.read_until(PROMPT)
         yield Inside(self, terminal)
         terminal.write(DETACH)

@@ -142,7 +142,7 @@ def test_a_command_that_is_not_found_is_an_exit_and_told_once(host: Host) -> Non
     host.send(delta)
     outcome = host.outcome_of(delta.rows[0])
     assert outcome.state == "failed"
-    assert outcome.message == "The command '/no/such/command' was not found."
+    assert outcome.message == "The command '/no/such/command' was not found: no such file or directory."
     [exit_] = await_true(host.exits)
     assert (exit_.code, exit_.incarnation, exit_.message) == (127, 1, outcome.message)
     host.look()

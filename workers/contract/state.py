@@ -90,8 +90,10 @@ class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="contai
     command: tuple[str, ...] = ()
     """argv; empty: a namespace without a process."""
     env: dict[str, str] = {}
+    stop_signal: str = "TERM"
+    """What asks the process to end, by name or number."""
     stop_timeout: float = 10.0
-    """Seconds between SIGTERM and SIGKILL."""
+    """Seconds between that and SIGKILL."""
     image: str = ""
     """Id of the image, of this host's own store, whose root file system the process has; empty: the host's own root."""
     terminal: bool = False

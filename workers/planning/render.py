@@ -186,6 +186,7 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
             image=container.image,
             working_dir=container.working_dir,
             user=container.user,
+            stop_signal=container.stop_signal,
         )
 
 

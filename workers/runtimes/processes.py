@@ -286,10 +286,12 @@ def _open_process(
             preexec_fn=prepare,
         )
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refusal(f"The command {command[0]!r} was not found.", NOT_FOUND) from error
+        # In the kernel's words: the docker client tells its exit status by them.
+        sentence = f"The command {command[0]!r} was not found: no such file or directory."
+        raise Refusal(sentence, NOT_FOUND) from error
     except OSError as error:
-        raise Refusal(
-            f"The command {command[0]!r} cannot be executed: {error.strerror}.", NOT_EXECUTABLE
-        ) from error
+        reason = (error.strerror or str(error)).lower()
+        sentence = f"The command {command[0]!r} cannot be executed: {reason}."
+        raise Refusal(sentence, NOT_EXECUTABLE) from error
     except ValueError as error:
         raise Refusal(f"The command {command[0]!r} cannot be executed: {error}.") from error

@@ -183,6 +183,8 @@ class Supervisor:
 
     async def _stop(self, charge: _Charge, timeout: float) -> None:
         charge.stopping = True
+        if timeout <= 0:
+            charge.child.send(signal.SIGKILL)
         charge.child.send(parse_signal(charge.record.stop_signal))
         # A stopped process (SIGSTOP) takes the signal only when it goes on.
         charge.child.send(signal.SIGCONT)

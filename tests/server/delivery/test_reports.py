@@ -46,9 +46,9 @@ def make_network(host: Host) -> Network:
     return network
 
 
-def make_running(host: Host) -> Container:
+def make_running(host: Host, name: str = "c") -> Container:
     def work(locked: Host) -> Container:
-        return start_container(locked, create_container(locked, name="c", attachments=[]))
+        return start_container(locked, create_container(locked, name=name, attachments=[]))
 
     container, _ = carry_out(Change(actor=None, action="container.create"), host, work, wait=False)
     assert isinstance(container, Container)
@@ -109,6 +109,25 @@ def test_an_exit_stops_the_container_once_and_is_in_the_history(node1: Host, sen
     container.refresh_from_db()
     assert (container.wanted, container.state, container.exit_code) == ("stopped", "exited", 3)
     assert Operation.objects.filter(action="container.exit", subject_id=container.pk).count() == 1
+
+
+def test_a_container_that_shall_not_outlive_its_process_goes_after_its_end(
+    node1: Host, sent: list[Delta], django_capture_on_commit_callbacks: Any
+) -> None:
+    """Whenever the server hears of it; what is kept for the next start stays."""
+    once, kept = make_running(node1, "once"), make_running(node1, "kept")
+    Container.objects.filter(pk=once.pk).update(auto_remove=True)
+    exits = tuple(Exit(container=each.pk, incarnation=each.incarnation, code=3) for each in (once, kept))
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(2):
+            receive(node1, report(node1, exits=exits))
+    once.refresh_from_db()
+    kept.refresh_from_db()
+    assert (once.wanted, once.exit_code, kept.wanted) == ("removing", 3, "stopped")
+    told = Operation.objects.filter(subject_id=once.pk).order_by("at").values_list("action", flat=True)
+    assert list(told) == ["container.create", "container.exit", "container.remove"]
+    gone = [row.id for delta in sent for row in delta.rows if row.kind == "container" and row.spec is None]
+    assert set(gone) == {once.pk}
 
 
 def test_an_exit_of_an_earlier_start_does_not_stop_the_present_one(node1: Host, sent: list[Delta]) -> None:

@@ -1,0 +1,88 @@
+"""What follows when a container's process has ended: it is stopped and, if that was asked for, removed."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from apps.containers import services as containers
+from apps.containers.models import Container
+from apps.delivery.models import Operation
+from apps.delivery.news import announce_operations
+from apps.delivery.sender import send_changes, spread
+from apps.delivery.snapshots import tell_touched
+from apps.events.door import announce
+from apps.hosts.models import Host
+from apps.hosts.services import advance
+from apps.networks.services import peers
+from apps.networks.services.lifecycle import end_container, remove_container
+from workers.contract.reports import Exit
+
+
+def take_exits(host: Host, exits: Iterable[Exit], changed: Iterable[Container], at: datetime) -> None:
+    """Record the ends of processes. `changed`: containers that the host has changed, which may be stopped by it."""
+    for exit_ in exits:
+        _record_exit(host, exit_, at)
+    _remove_ended(host, changed)
+
+
+def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
+    """A process has ended. One that should be running is stopped now, and the host is told so."""
+    with transaction.atomic():
+        container = Container.objects.filter(
+            pk=exit_.container, host=host, incarnation=exit_.incarnation
+        ).first()
+        if container is None:
+            return
+        if not container.running:
+            if container.exit_code is None:
+                containers.record_exit(container, exit_.code, exit_.message, at)
+                known = partial(announce, kind="container", id=container.pk, change="reported")
+                transaction.on_commit(known)
+            return
+        locked = advance(host.pk)
+        end_container(locked, container, code=exit_.code, message=exit_.message, at=at)
+        operation = Operation.objects.create(
+            actor_name=f"host {host.name}",
+            action="container.exit",
+            subject="container",
+            subject_id=container.pk,
+            subject_name=container.name,
+            detail={"exit_code": exit_.code, "message": exit_.message},
+            touched=tell_touched("container.exit", container),
+            host=locked,
+            revision=locked.revision,
+        )
+        peers.refresh([container.pk], spread)
+        transaction.on_commit(partial(announce_operations, [operation]))
+        transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
+    _remove_ended(host, [container])
+
+
+def _remove_ended(host: Host, candidates: Iterable[Container]) -> None:
+    """Remove those that have ended and were to be removed then (`--rm`)."""
+    for container in candidates:
+        if container.auto_remove and container.wanted == Container.Wanted.STOPPED:
+            _remove(host, container.pk)
+
+
+def _remove(host: Host, id: str) -> None:
+    with transaction.atomic():
+        locked = advance(host.pk)
+        container = Container.objects.filter(pk=id, wanted=Container.Wanted.STOPPED).first()
+        if container is None or container.state != Container.State.EXITED:
+            return
+        remove_container(locked, container)
+        operation = Operation.objects.create(
+            actor_name=f"host {host.name}",
+            action="container.remove",
+            subject="container",
+            subject_id=container.pk,
+            subject_name=container.name,
+            touched=tell_touched("container.remove", container),
+            host=locked,
+            revision=locked.revision,
+        )
+        transaction.on_commit(partial(announce_operations, [operation]))
+        transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
