@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import groupby
 
 from workers.contract.names import Entry, Holder
-from workers.contract.reports import Exit
+from workers.contract.reports import PORT_TAKEN, SYSCTL_REFUSED, Exit
 from workers.dns.client import NameService, NameServiceError
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
@@ -46,6 +46,8 @@ class Actuator:
         self._kernel, self._names, self._doors, self._supervisor = kernel, names, doors, supervisor
         self.unstartable: dict[str, tuple[int, str]] = {}
         """Containers whose command cannot be run at all: exit code as a shell has it, and why. Whoever reads takes."""
+        self.codes: dict[Key, str] = {}
+        """Of what the host refuses for good, or until a person does something about it: a word for programs."""
         self.touched: set[str] = set()
         """Where something was changed by us since the last look began: what the kernel tells of it is no news.
         Whoever reads takes."""
@@ -180,10 +182,13 @@ class Actuator:
 
     def _apply_one(self, operation: Operation) -> str:
         """Why it failed, or an empty text."""
+        self.codes.pop(operation.key, None)
         try:
             self._carry_out(operation)
         except (KernelError, SupervisorError) as error:
             after = operation.after
+            if isinstance(after, Sysctls):
+                self.codes[after.key] = SYSCTL_REFUSED
             if (
                 isinstance(after, Process)
                 and isinstance(error, SupervisorError)
@@ -276,7 +281,9 @@ class Actuator:
             failures = self._doors.update([listener.binding for listener in wanted], gone)
         except PortServiceError as error:
             return {operation.key: _explain(operation, error) for operation in batch}
-        return results | {listener.key: failures.get(_door(listener), "") for listener in wanted}
+        told = {listener.key: failures.get(_door(listener), "") for listener in wanted}
+        self.codes.update((key, PORT_TAKEN) for key, failure in told.items() if failure)
+        return results | told
 
     @staticmethod
     def _named(entries: Iterable[Entry], failures: dict[tuple[str, str], str]) -> Results:

@@ -144,11 +144,12 @@ class Reconciler:
             if kind == "peer":
                 del self._unsettled[owner]
                 continue
-            message = self._failure_of(owner)
+            message, code = self._failure_of(owner)
             if message:
                 if self._told.get(owner) != (revision, message):
                     self._told[owner] = (revision, message)
-                    told.append(Outcome(kind=kind, id=id, revision=revision, state="failed", message=message))
+                    failed = Outcome(kind=kind, id=id, revision=revision, state="failed", message=message)
+                    told.append(msgspec.structs.replace(failed, code=code))
                 continue
             if self._container_of(owner) in self._ending or self._waits_for_rows(owner):
                 continue
@@ -161,18 +162,21 @@ class Reconciler:
             )
         return told
 
-    def _failure_of(self, owner: Owner) -> str:
-        """Why the row could not be made true; a container's also by what attaches it."""
+    def _failure_of(self, owner: Owner) -> tuple[str, str]:
+        """Why the row could not be made true, and the word for it; a container's also by what attaches it."""
         owners = [owner]
         if owner[0] == "container":
             owners += [("endpoint", endpoint.id) for endpoint in self.desired.endpoints_of(owner[1])]
+        found = ""
         for each in owners:
             if each in self._unclear:
-                return self._unclear[each]
+                return self._unclear[each], ""
             for key in self._keys.get(each, set()) | self._leaving.get(each, set()):
                 if key in self._failures:
-                    return self._failures[key]
-        return ""
+                    found = self._failures[key]
+                    if code := self._actuator.codes.get(key):
+                        return found, code
+        return found, ""
 
     def _waits_for_rows(self, owner: Owner) -> bool:
         """An endpoint that came before its network or its container."""
@@ -256,6 +260,7 @@ class Reconciler:
                 self._failures[key] = failure
                 continue
             self._failures.pop(key, None)
+            self._actuator.codes.pop(key, None)
             if self._is_end_of_process(key) or self._stays_behind(key, results):
                 continue
             if key in self._wanted:

@@ -14,8 +14,8 @@ from apps.accounts.roles import account
 from apps.api.errors import shape
 from apps.api.rehearsals import wants_rehearsal
 from apps.api.representations import OperationOut
-from apps.common.errors import Conflict, Unavailable
-from apps.delivery.changes import Change, carry_out, carry_out_on_all, carry_out_together
+from apps.common.errors import Unavailable
+from apps.delivery.changes import Change, carry_out, carry_out_on_all, carry_out_together, refuse_failed
 from apps.delivery.models import Operation
 from apps.hosts.models import Host
 
@@ -102,7 +102,7 @@ def _answer_many(
     code: int,
 ) -> Response:
     faults = [
-        shape("host_failed", f"Item {position}: {operation.message}", str(position))
+        shape(operation.code or "host_failed", f"Item {position}: {operation.message}", str(position))
         for position, (_, operation) in enumerate(done)
         if operation.outcome == Operation.Outcome.FAILED
     ]
@@ -127,8 +127,7 @@ def _answer(
     preference: Preference, subject: M, operation: Operation, show: Callable[[M], Any], code: int
 ) -> Response:
     who = f"Host {operation.host.name}" if operation.host else "A host"
-    if operation.outcome == Operation.Outcome.FAILED:
-        raise Conflict("host_failed", operation.message or f"{who} could not do it.")
+    refuse_failed(operation)
     if operation.outcome == Operation.Outcome.DONE:
         return Response(show(subject), status=code)
     if preference.insists and not preference.respond_async:

@@ -201,10 +201,10 @@ def _refusal(port: PublishedPort, taken: dict[int, PublishedPort]) -> Conflict:
     address = f"[{port.address}]" if ":" in port.address else port.address or "0.0.0.0"
     holder = taken[port.first].container.name
     asked = str(port.first) if port.first == port.last else f"{port.first}-{port.last}"
+    cause = f"Bind for {address}:{asked} failed: port is already allocated"
     return Conflict(
         "port_taken",
-        f"Bind for {address}:{asked} failed: port is already allocated to container {holder} "
-        f"({port.protocol}); stop that one or publish under another port.",
+        f"{cause} to container {holder} ({port.protocol}); stop that one or publish under another port.",
         "ports",
-        {"address": address, "port": asked, "holder": holder},
+        {"cause": cause},
     )

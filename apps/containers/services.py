@@ -249,6 +249,16 @@ def record_applied(containers: Collection[Container], at: datetime) -> None:
         )
 
 
+def give_up(container: Container, revision: int, message: str, at: datetime) -> None:
+    """It does not start, and is as it was before; 128 is the engine's code for what never began."""
+    ran = container.started is not None
+    container.wanted = Container.Wanted.STOPPED if ran else Container.Wanted.CREATED
+    container.state = Container.State.EXITED if ran else Container.State.CREATED
+    container.exit_code, container.exit_message = 128, message[:500]
+    container.finished = at if ran else None
+    touch(container, revision)
+
+
 def record_exit(container: Container, code: int, message: str, at: datetime) -> None:
     """The process has ended; by itself, unless the container was being stopped."""
     container.exit_code, container.exit_message = code, message[:500]

@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from apps.delivery.models import Operation
 from netadmin.environment import Environment
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,16 @@ def connection() -> redis.Redis:
 def key_of(question: object) -> str:
     """A host's answer has the host in it: its login may write no other."""
     return f"netadmin:answer:{question}"
+
+
+def write_answer(operation: Operation) -> str:
+    return f"{operation.outcome} {operation.code or '-'} {operation.message}"
+
+
+def read_answer(operation: Operation, text: str) -> None:
+    """The inverse: fill in what became of it."""
+    operation.outcome, code, operation.message = text.split(" ", 2)
+    operation.code = "" if code == "-" else code
 
 
 def give_answers(texts: Mapping[Any, str]) -> None:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 
+from apps.common.errors import Conflict
 from apps.containers.models import Container
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
@@ -142,6 +143,14 @@ def carry_out_on_all(
     if wait and hosts and not any(host.silent for host in hosts):
         await_outcomes([[operation]], settings.NETADMIN_ANSWER_TIMEOUT)
     return subject, operation
+
+
+def refuse_failed(operation: Operation) -> None:
+    """Conflict, in the host's own words, for a change that its host could not make true."""
+    if operation.outcome == Operation.Outcome.FAILED:
+        who = f"Host {operation.host.name}" if operation.host else "A host"
+        message = operation.message or f"{who} could not do it."
+        raise Conflict(operation.code or "host_failed", message, details={"cause": message})
 
 
 def _refresh_peers(subjects: Sequence[models.Model]) -> None:

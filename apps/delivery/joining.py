@@ -6,7 +6,7 @@ from functools import partial
 from django.db import transaction
 
 from apps.common.errors import Conflict, Forbidden
-from apps.delivery.answers import give_answers
+from apps.delivery.answers import give_answers, write_answer
 from apps.delivery.changes import Change, carry_out, record
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
@@ -147,7 +147,7 @@ def _fail_pending(host: Host) -> None:
 
 
 def _tell_failed(operation: Operation) -> None:
-    give_answers({operation.pk: f"{operation.outcome} {operation.message}"})
+    give_answers({operation.pk: write_answer(operation)})
     announce_operations([operation])
 
 

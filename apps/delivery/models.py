@@ -31,6 +31,7 @@ class Operation(models.Model):
     revision = models.BigIntegerField(default=0, help_text="Done when the host has applied this revision.")
     outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.PENDING)
     message = models.CharField(max_length=500, blank=True)
+    code = models.CharField(max_length=40, blank=True, help_text="Of a failure: docs/errors.md.")
     finished = models.DateTimeField(null=True)
 
     class Meta:

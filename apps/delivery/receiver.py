@@ -1,7 +1,7 @@
 """What a host reports becomes observed state; what it has finished with is forgotten; who waits is told."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.containers.models import Container
-from apps.delivery.answers import give_answers
+from apps.delivery.answers import give_answers, write_answer
 from apps.delivery.counted import keep_counts
 from apps.delivery.endings import take_exits
 from apps.delivery.mending import take_look
@@ -24,12 +24,16 @@ from apps.hosts.services import advance, record_contact, record_facts, renew_epo
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
 from apps.networks.services.endpoints import drop
+from apps.networks.services.lifecycle import give_up_start
 from apps.networks.services.memberships import abandoned, leave_abandoned
 from apps.networks.services.networks import forget_network, remove_network
 from workers.contract.envelope import unseal
-from workers.contract.reports import Report
+from workers.contract.reports import Outcome, Report
 
 log = logging.getLogger(__name__)
+Codes = Mapping[tuple[int, str], str]
+"""Words for failures, by revision and id of the row."""
+STARTS = ("container.create", "container.start", "container.restart")
 
 
 def take_in(
@@ -77,12 +81,12 @@ def receive(
             news |= take_look(locked, report.look, now)
         if comparable:
             changed = record_outcomes(locked, report.outcomes, now)
-            finished = _take_in(locked, changed, now, tell)
+            finished = _take_in(locked, changed, now, tell, report.outcomes)
     if report.counts is not None:
         keep_counts(locked.name, report.counts)
     _tell_missing(locked, report, comparable=comparable, returned=returned)
     heard = {operation.pk for operation in waiting or ()}
-    give_answers({one.pk: f"{one.outcome} {one.message}" for one in finished if one.pk not in heard})
+    give_answers({one.pk: write_answer(one) for one in finished if one.pk not in heard})
     announce_operations(finished)
     failed = [operation for operation in finished if operation.outcome == Operation.Outcome.FAILED]
     if failed:
@@ -116,7 +120,9 @@ def _claims_the_future(host: Host, report: Report) -> bool:
     return any(report.feeds[network] > feed for network, feed in known)
 
 
-def _take_in(host: Host, changed: list[Row], at: datetime, tell: peers.Spread) -> list[Operation]:
+def _take_in(
+    host: Host, changed: list[Row], at: datetime, tell: peers.Spread, told: Sequence[Outcome]
+) -> list[Operation]:
     """What follows from the changed rows; the operations that are finished with them."""
     started = {row.pk for row in changed if isinstance(row, Container)}
     attached = {row.container_id for row in changed if isinstance(row, Endpoint) and row.network.spans_hosts}
@@ -127,7 +133,8 @@ def _take_in(host: Host, changed: list[Row], at: datetime, tell: peers.Spread) -
         advanced = advance(host.pk)
         leave_abandoned(advanced, emptied)
         transaction.on_commit(partial(send_changes, advanced, since=advanced.revision - 1))
-    finished = _finish_operations(host, at)
+    codes = {(outcome.revision, outcome.id): outcome.code for outcome in told if outcome.code}
+    finished = _finish_operations(host, at, codes)
     for row in changed:
         if isinstance(row, Membership) and row.network.removing:
             finished += finish_removal(row.network, at)
@@ -170,7 +177,7 @@ def finish_removal(network: Network, at: datetime) -> list[Operation]:
     return finished
 
 
-def _finish_operations(host: Host, at: datetime) -> list[Operation]:
+def _finish_operations(host: Host, at: datetime, codes: Codes) -> list[Operation]:
     """Close the operations of which no row is left to be applied."""
     pending = list(
         Operation.objects.filter(
@@ -193,13 +200,14 @@ def _finish_operations(host: Host, at: datetime) -> list[Operation]:
             continue
         operation.outcome = Operation.Outcome.FAILED if errors else Operation.Outcome.DONE
         operation.message, operation.finished = errors[0] if errors else "", at
+        operation.code = codes.get((operation.revision, operation.subject_id), "") if errors else ""
         finished.append(operation)
     done = [operation.pk for operation in finished if operation.outcome == Operation.Outcome.DONE]
     if done:
         Operation.objects.filter(pk__in=done).update(outcome=Operation.Outcome.DONE, finished=at)
     for operation in finished:
         if operation.outcome == Operation.Outcome.FAILED:
-            operation.save(update_fields=["outcome", "message", "finished"])
+            operation.save(update_fields=["outcome", "message", "code", "finished"])
     return finished
 
 
@@ -212,4 +220,15 @@ def _undo(host: Host, failed: Collection[Operation]) -> None:
         for network in Network.objects.filter(pk__in=created, removing=False):
             remove_network(locked, network)
         drop(Endpoint.objects.filter(pk__in=connected, removing=False), locked.revision)
+        for operation in failed:
+            if operation.action in STARTS and operation.code:
+                _give_up_start(locked, operation)
         transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
+
+
+def _give_up_start(host: Host, operation: Operation) -> None:
+    """Who asked was told that it does not run: nor shall it by itself when nobody expects it any more."""
+    started = Container.objects.filter(pk=operation.subject_id, revision=operation.revision)
+    for container in started.filter(wanted=Container.Wanted.RUNNING):
+        give_up_start(host, container, message=operation.message, at=datetime.now(UTC))
+        peers.refresh([container.pk], spread)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from django.db import connection
 
-from apps.delivery.answers import await_either
+from apps.delivery.answers import await_either, read_answer
 from apps.delivery.models import Operation
 from apps.delivery.receiver import take_in
 from workers.contract.envelope import Refused
@@ -45,6 +45,8 @@ class Seats:
 
 
 seats = Seats(MOST)
+OUTCOME = ("outcome", "message", "code", "finished")
+"""Fields that say what became of an operation."""
 
 
 def await_outcomes(groups: Iterable[Sequence[Operation]], timeout: float) -> None:
@@ -88,7 +90,7 @@ def _pending(operations: Iterable[Operation]) -> list[Operation]:
 def _take_outcome(group: Sequence[Operation], text: str) -> None:
     """The server's worker has told what became of the first that is pending."""
     first, *others = _pending(group)
-    first.outcome, _, first.message = text.partition(" ")
+    read_answer(first, text)
     _refresh(others)
 
 
@@ -113,11 +115,8 @@ def _copy(known: Iterable[Operation], operations: Sequence[Operation]) -> None:
     for operation in operations:
         same = by_id.get(operation.pk)
         if same is not None:
-            operation.outcome, operation.message, operation.finished = (
-                same.outcome,
-                same.message,
-                same.finished,
-            )
+            for name in OUTCOME:
+                setattr(operation, name, getattr(same, name))
 
 
 def _give_back_connection() -> None:

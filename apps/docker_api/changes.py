@@ -5,8 +5,8 @@ from typing import Any, TypeVar, cast
 
 from django.db import models
 
-from apps.common.errors import Conflict, Unavailable
-from apps.delivery.changes import Change, carry_out, carry_out_on_all
+from apps.common.errors import Unavailable
+from apps.delivery.changes import Change, carry_out, carry_out_on_all, refuse_failed
 from apps.delivery.models import Operation
 from apps.docker_api.requests import Request
 from apps.hosts.models import Host
@@ -46,8 +46,7 @@ def change_on_all(
 def _refuse_unfinished(operation: Operation) -> None:
     """The engine's clients know of no change that is still on its way."""
     who = f"Host {operation.host.name}" if operation.host else "A host"
-    if operation.outcome == Operation.Outcome.FAILED:
-        raise Conflict("host_failed", operation.message or f"{who} could not do it.")
+    refuse_failed(operation)
     if operation.outcome != Operation.Outcome.DONE:
         raise Unavailable(
             "host_silent",

@@ -4,12 +4,14 @@ import json
 import re
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
+from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.models import Operation
@@ -102,7 +104,8 @@ def start(request: Request, facts: dict[str, str]) -> Answer:
     container = find(request, facts)
     if container.running:
         return Answer(status=304)
-    _change(request, container, "container.start", lifecycle.start_container)
+    with _naming_endpoint(container, facts):
+        _change(request, container, "container.start", lifecycle.start_container)
     return Answer(status=204)
 
 
@@ -120,14 +123,21 @@ def stop(request: Request, facts: dict[str, str]) -> Answer:
 
 
 def restart(request: Request, facts: dict[str, str]) -> Answer:
-    _change(
-        request,
-        find(request, facts),
-        "container.restart",
-        lifecycle.restart_container,
-        **_read_timeout(request),
-    )
+    container, timeout = find(request, facts), _read_timeout(request)
+    with _naming_endpoint(container, facts):
+        _change(request, container, "container.restart", lifecycle.restart_container, **timeout)
     return Answer(status=204)
+
+
+@contextmanager
+def _naming_endpoint(container: Container, facts: dict[str, str]) -> Iterator[None]:
+    """The engine says which endpoint's ports cannot be held."""
+    try:
+        yield
+    except DomainError:
+        endpoint = Endpoint.objects.filter(container=container).values_list("pk", flat=True).first()
+        facts["endpoint_id"] = endpoint or ""
+        raise
 
 
 def kill(request: Request, facts: dict[str, str]) -> Answer:

@@ -126,6 +126,12 @@ REFUSALS: dict[str, Refusal] = {
         "force remove",
     ),
     "being_removed": Refusal(409),
+    "port_taken": Refusal(
+        500,
+        "failed to set up container networking: driver failed programming external connectivity on endpoint "
+        "{container} ({endpoint_id}): {cause}",
+    ),
+    "sysctl_refused": Refusal(500),
     # Hosts.
     "host_failed": Refusal(500),
 }

@@ -20,9 +20,9 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from apps.accounts.roles import may_change_something, role_of
-from apps.common.errors import Conflict, DomainError
+from apps.common.errors import DomainError
 from apps.common.fields import given_as
-from apps.delivery.changes import Change, carry_out, carry_out_on_all
+from apps.delivery.changes import Change, carry_out, carry_out_on_all, refuse_failed
 from apps.delivery.models import Operation
 from apps.delivery.rights import may
 from apps.hosts.models import Host
@@ -139,8 +139,7 @@ def change_on_all(
 
 
 def _told(request: HttpRequest, subject: models.Model, operation: Operation) -> models.Model:
-    if operation.outcome == Operation.Outcome.FAILED:
-        raise Conflict("host_failed", operation.message)
+    refuse_failed(operation)
     if operation.outcome == Operation.Outcome.PENDING:
         who = f"host {operation.host}" if operation.host else "a host"
         messages.warning(request, f"Recorded; {who} has not answered yet.")

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold import widgets
 
+from apps.containers import ports
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network
@@ -29,6 +30,9 @@ class ContainerForm(ServiceForm):
     command = line("Empty: a namespace without a process.", required=False)
     env = Pairs(help_text="Variables: NAME=value, one a line.")
     labels = Pairs(help_text="key=value, one a line.")
+    ports = Words(
+        help_text="Published: [[ADDRESS:]HOST_PORT:]PORT[/udp], separated by blanks; ranges FIRST-LAST."
+    )
     start = forms.BooleanField(required=False, initial=True, widget=widgets.UnfoldBooleanSwitchWidget)
 
     class Meta:
@@ -45,13 +49,14 @@ class ContainerForm(ServiceForm):
         fields: dict[str, Any] = {key: given[key] or None for key in ("name", "hostname")}
         fields |= {key: given[key] for key in ("command", "env", "labels", "start")}
         names = given["networks"] or ["bridge"]
+        published = ports.read(given["ports"])
 
         def work(locked: Host) -> Container:
             wanted: list[tuple[Network, Wish]] = [(find_network(name, locked), Wish()) for name in names]
-            return lifecycle.create_container(locked, attachments=wanted, **fields)
+            return lifecycle.create_container(locked, attachments=wanted, published=published, **fields)
 
         # Values of variables are often secrets: the history keeps their names only.
-        detail = {**fields, "env": sorted(given["env"]), "networks": names}
+        detail = {**fields, "env": sorted(given["env"]), "networks": names, "ports": given["ports"]}
         return change(self.request, given["host"], "container.create", work, detail=detail)
 
 
@@ -109,6 +114,7 @@ class ContainerAdmin(ServiceAdmin):
         "wanted",
         "command",
         "labels",
+        "published",
         "stop_timeout",
         "created",
         "started",
@@ -125,6 +131,14 @@ class ContainerAdmin(ServiceAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [] if obj is None else self.inlines
+
+    @admin.display(description="Published ports")
+    def published(self, container: Container) -> str:
+        """As they were asked for, and which port of the host each has now."""
+        return ", ".join(
+            ports.write(port) + (f" by {port.host_port}" if port.host_port and container.running else "")
+            for port in container.ports.all()
+        )
 
     @show_state
     def row_state(self, container: Container) -> str:

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from workers.contract.reports import CODES
+
 ROOT = Path(__file__).parents[2]
 STATUS = {
     "Invalid": 400,
@@ -31,8 +33,8 @@ FRAMEWORK = {
 
 
 def raised_codes() -> set[tuple[str, int]]:
-    """(code, status) of every domain error that is raised with a literal code, and those of the framework's."""
-    codes = set()
+    """(code, status) of every domain error that is raised with a literal code, and of those that hosts report."""
+    codes = {(code, STATUS["Conflict"]) for code in CODES}
     for path in (ROOT / "apps").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if (

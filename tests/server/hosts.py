@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from msgspec.structs import replace
 
 from apps.delivery.management.commands.prepare import ensure_networks
 from apps.delivery.models import Operation
@@ -33,6 +34,8 @@ class AnsweringHosts:
     def __init__(self) -> None:
         self.failing: dict[str, str] = {}
         """Sentence by kind: what becomes of new rows of that kind."""
+        self.code = ""
+        """Of these failures."""
         self.silent = False
 
     def answer(self, questions: Sequence[str], timeout: float) -> None:
@@ -60,5 +63,6 @@ class AnsweringHosts:
             return Outcome(kind=row.kind, id=row.id, revision=row.revision, state="gone")
         message = self.failing.get(row.kind)
         if message is not None:
-            return Outcome(kind=row.kind, id=row.id, revision=row.revision, state="failed", message=message)
+            told = Outcome(kind=row.kind, id=row.id, revision=row.revision, state="failed", message=message)
+            return replace(told, code=self.code)
         return Outcome(kind=row.kind, id=row.id, revision=row.revision, state="applied")

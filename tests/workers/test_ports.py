@@ -224,7 +224,7 @@ def test_a_port_of_a_foreign_program_is_refused_and_stays_its_own(host_outside: 
         delta = host.change(NET, web, endpoint(web, NET, "10.1.0.2"))
         host.send(delta)
         refused = host.outcome_of(delta.rows[1])
-        assert refused.state == "failed"
+        assert (refused.state, refused.code) == ("failed", "port_taken")
         assert "Bind for 0.0.0.0:8080 failed: port is already allocated" in refused.message
         assert "8080" not in run("nft", "list", "map", "inet", "netadmin", "all4")
         assert run("ip", "netns", "pids", "web").split() == []

@@ -4,6 +4,9 @@ from typing import Literal
 
 from workers.contract.state import Kind, Struct
 
+PORT_TAKEN, SYSCTL_REFUSED = CODES = ("port_taken", "sysctl_refused")
+"""Words of failures that no other try by the host itself will mend; as in docs/errors.md."""
+
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """What became of one row."""
@@ -14,6 +17,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     state: Literal["applied", "gone", "failed"]
     message: str = ""
     """For `failed`: one sentence for the person who asked for it."""
+    code: str = ""
+    """For `failed`: a word for programs where trying again alone does not help: one of CODES."""
 
 
 class Exit(Struct, frozen=True, kw_only=True):

@@ -110,6 +110,11 @@ def remove_container(host: Host, container: Container, *, force: bool = False) -
     return container
 
 
+def give_up_start(host: Host, container: Container, *, message: str, at: datetime) -> None:
+    """Its host refuses to start it, and nothing but another try by a person will help."""
+    containers.give_up(container, host.revision, message, at)
+
+
 def end_container(host: Host, container: Container, *, code: int, message: str, at: datetime) -> None:
     """Its process has ended by itself: it is stopped, as if somebody had asked for it."""
     containers.record_exit(container, code, message, at)

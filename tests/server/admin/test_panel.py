@@ -140,10 +140,13 @@ def test_a_network_in_use_cannot_be_deleted_and_an_unused_one_can(browser: Clien
 
 
 def test_a_container_is_made_renamed_and_operated_on(browser: Client, node1: Any) -> None:
-    add(browser, Container, host=node1.pk, name="c1", command="sleep '10 00'", start="on", env="A=b")
+    given = {"command": "sleep '10 00'", "start": "on", "env": "A=b", "ports": "8080:80 53/udp"}
+    add(browser, Container, host=node1.pk, name="c1", **given)
     container = Container.objects.get(name="c1")
     assert (container.state, container.command, container.env) == ("running", ["sleep", "10 00"], {"A": "b"})
     assert container.endpoints.get().network.name == "bridge"
+    shown = browser.get(page(Container, "change", container.pk)).content.decode()
+    assert "8080:80/tcp by 8080, 53/udp by 6" in shown
     empty = {"endpoints-TOTAL_FORMS": 0, "endpoints-INITIAL_FORMS": 0}
     browser.post(page(Container, "change", container.pk), {"name": "c2", **empty})
     assert Container.objects.get().name == "c2"

@@ -9,6 +9,7 @@ from apps.containers.models import Container
 from apps.containers.services import record_applied
 from apps.delivery.rows import changes_since
 from tests.server.api.test_containers import make, post
+from tests.server.hosts import AnsweringHosts
 from workers.contract import state
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("node1", "answering")]
@@ -182,3 +183,36 @@ def test_a_stopped_container_that_ended_by_itself_frees_its_ports(operator: Any)
 
 def test_only_operators_publish(client_of: Any) -> None:
     post(client_of("read-only"), "containers/", 403, name="web", ports=["8080:80"])
+
+
+BIND = "Bind for 0.0.0.0:8080 failed: port is already allocated (tcp) to another program of this host."
+
+
+@pytest.mark.parametrize("action", ["create", "start", "restart"])
+def test_a_start_that_the_host_refuses_for_good_is_given_up(
+    operator: Any, node1: Any, answering: AnsweringHosts, action: str
+) -> None:
+    ran = action == "restart"
+    if action != "create":
+        make(operator, "web", ports=["8080:80"], start=ran)
+    answering.failing, answering.code = {"container": BIND}, "port_taken"
+    if action == "create":
+        fields = {"name": "web", "ports": ["8080:80"], "start": True}
+        told = post(operator, "containers/", 409, **fields)
+    else:
+        told = post(operator, f"containers/web/{action}/", 409)
+    assert (told["code"], told["message"]) == ("port_taken", BIND)
+    web = Container.objects.get(name="web")
+    assert (web.running, web.state, web.exit_message) == (False, "exited" if ran else "created", BIND)
+    answering.failing = {}
+    answering.catch_up(node1)
+    web.refresh_from_db()
+    assert (web.applied, web.state) == (True, "exited" if ran else "created")
+    # Its port is free for others.
+    make(operator, "other", ports=["8080:80"], start=True)
+
+
+def test_a_start_that_may_succeed_by_itself_is_not_given_up(operator: Any, answering: AnsweringHosts) -> None:
+    answering.failing = {"container": "The supervisor does not answer."}
+    assert post(operator, "containers/", 409, name="web", start=True)["code"] == "host_failed"
+    assert Container.objects.get(name="web").running
