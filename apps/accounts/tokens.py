@@ -40,7 +40,7 @@ def issue(
 def check_end(expires: datetime | None, by: ApiToken | None) -> None:
     """Of a token or certificate that is asked for with the token `by`."""
     if expires is not None and expires <= datetime.now(UTC):
-        raise Invalid("expired", "It would have expired already.", "expires")
+        raise Invalid("expired", "It would have expired already; choose a day to come.", "expires")
     if by is not None and by.expires is not None and (expires is None or expires > by.expires):
         raise Forbidden("outlives", "A token cannot make anything that lives longer than itself.", "expires")
 

@@ -42,6 +42,9 @@ def test_a_command_is_run_with_the_containers_variables_and_recorded(operator: A
         "hostname": shown["hostname"],
         "command": ["sh", "-c", "exit 3"],
         "env": {"A": "1", "B": "3"},
+        "image": "",
+        "user": "",
+        "working_dir": "",
         "timeout": 5.0,
     }
     operation = operator.get("/api/v1/operations/?action=container.exec").json()["results"][0]
