@@ -185,7 +185,7 @@ def test_who_waits_for_a_host_that_is_revoked_is_told_at_once(
     post(admin, "hosts/node2/revoke/")
     client: Any = redis.Redis.from_url(Environment.read().channel_url)
     told = client.lpop(f"netadmin:answer:{operation.pk}")
-    assert _text(told) == "failed Host node2 was revoked or removed."
+    assert _text(told) == "failed - Host node2 was revoked or removed."
     operation.refresh_from_db()
     assert operation.outcome == "failed" and operation.finished is not None
 

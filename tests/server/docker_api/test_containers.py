@@ -45,11 +45,8 @@ async def test_a_container_is_shown_with_its_networks(engine: Engine) -> None:
     assert attachment["Aliases"] == ["db"] and attachment["DNSNames"][:2] == ["c1", "db"]
     (listed,) = (await engine.ask("GET", "/containers/json")).content
     assert listed["NetworkSettings"]["Networks"]["lab"] == attachment
-    assert (listed["State"], listed["Status"], listed["Names"]) == (
-        "running",
-        "Up Less than a second",
-        ["/c1"],
-    )
+    assert (listed["State"], listed["Names"]) == ("running", ["/c1"])
+    assert listed["Status"].startswith("Up ")
 
 
 async def test_the_default_bridge_is_repeated_on_top_for_older_clients(engine: Engine) -> None:
@@ -107,7 +104,7 @@ async def test_it_is_started_stopped_renamed_and_removed(engine: Engine) -> None
     assert (await engine.ask("POST", "/containers/c1/stop", t="1")).status == 204
     assert (await engine.ask("POST", "/containers/c1/stop")).status == 304
     assert (await engine.ask("POST", "/containers/c1/restart", t="0")).status == 204
-    assert (await engine.ask("POST", "/containers/c1/kill", signal="SIGHUP")).status == 400
+    assert (await engine.ask("POST", "/containers/c1/kill", signal="SIGNOSUCH")).status == 400
     assert (await engine.ask("POST", "/containers/c1/kill", signal="SIGKILL")).status == 204
     assert (await engine.ask("POST", "/containers/c1/kill")).status == 409
     assert (await engine.ask("POST", "/containers/c1/rename", name="c2")).status == 204
