@@ -25,6 +25,7 @@ from workers.planning.objects import (
     Remote,
     Sandbox,
     Sysctls,
+    see_process,
 )
 from workers.publishing.client import PortService, PortServiceError
 from workers.runtimes.client import Supervisor, SupervisorError
@@ -81,15 +82,7 @@ class Actuator:
             if isinstance(want, Process) and want.incarnation == run.incarnation:
                 found[key] = want
             else:
-                found[key] = Process(
-                    container=container,
-                    sandbox="",
-                    hostname="",
-                    incarnation=run.incarnation,
-                    command=(),
-                    env={},
-                    stop_timeout=0.0,
-                )
+                found[key] = see_process(container, run.incarnation)
         return found
 
     def _ensure(self, wanted: Objects) -> list[str]:

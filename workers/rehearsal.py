@@ -12,7 +12,7 @@ from workers.contract.questions import OPERATIONS
 from workers.contract.state import Row
 from workers.kernel.edge import Kernel
 from workers.memory import Memory
-from workers.planning.objects import Objects, Process, Sysctls
+from workers.planning.objects import Objects, Sysctls, see_process
 from workers.planning.rehearsal import plan_change, plan_repair, render_all, word
 from workers.planning.render import Surroundings
 from workers.runtimes.client import Supervisor
@@ -37,14 +37,6 @@ def _observe(state_dir: Path, wanted: Objects) -> Objects:
         found = kernel.observe(item for item in wanted.values() if isinstance(item, Sysctls))
     for container, run in Supervisor(str(state_dir / "supervisor.sock")).status().items():
         if run.state == "running":
-            process = Process(
-                container=container,
-                sandbox="",
-                hostname="",
-                incarnation=run.incarnation,
-                command=(),
-                env={},
-                stop_timeout=0.0,
-            )
+            process = see_process(container, run.incarnation)
             found[process.key] = process
     return found

@@ -50,18 +50,24 @@ class Reference:
             self._run(f"m{number}", "wide")
         self._run("guest", "none")
         self._rest.ask("POST", "networks/none/disconnect", {"Container": "guest"})
-        process = self._rest.ask("GET", "containers/m0/json")["State"]["Pid"]
-        self._pinger = Pinger(f"/proc/{process}/ns/net")
+        self._pinger = Pinger(f"/proc/{self.process_of('m0')}/ns/net")
+
+    def process_of(self, container: str) -> int:
+        return int(self._rest.ask("GET", f"containers/{container}/json")["State"]["Pid"])
+
+    def run_named(self, name: str, **host: Any) -> None:
+        """On the network of the few; `host`: of HostConfig."""
+        self._run(name, "wide", **host)
 
     def _create_network(self, name: str, subnet: str) -> None:
         self._rest.ask("POST", "networks/create", {"Name": name, "IPAM": {"Config": [{"Subnet": subnet}]}})
 
-    def _create(self, name: str, network: str) -> None:
-        body = {**SLEEP, "HostConfig": {"NetworkMode": network}}
+    def _create(self, name: str, network: str, **host: Any) -> None:
+        body = {**SLEEP, "HostConfig": {"NetworkMode": network, **host}}
         self._rest.ask("POST", f"containers/create?name={name}", body)
 
-    def _run(self, name: str, network: str) -> None:
-        self._create(name, network)
+    def _run(self, name: str, network: str, **host: Any) -> None:
+        self._create(name, network, **host)
         self._rest.ask("POST", f"containers/{name}/start")
 
     def attach(self, times: Times, run: int) -> None:

@@ -1,21 +1,23 @@
-"""The name service beside dnsmasq, which is C: names of its own, and names that it passes on.
+"""The name service beside dnsmasq, which is C, and Docker's: names of its own, and names that it passes on.
 
 Each server answers on 127.0.0.11 of a namespace and is asked by the same clients, turn by turn. Processor time is the
-server's own, as the kernel counts it for the process.
+server's own, as the kernel counts it for the process; Docker's is the engine's, which has nothing else to do.
 """
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.engine import Reference
 from tests.bench.figures import Figure, compare
 from tests.dns.host import NameServer, delete_namespace, dig, holder, make_namespace, view, wait_until
 from tests.dns.load import Load
 from tests.dns.load import measure as ask
+from tests.dockerd import Dockerd
 from workers.contract.names import Entry
 
 CLIENTS = (1, 10, 100)
@@ -23,11 +25,15 @@ FORWARDING_CLIENTS = 10
 SANDBOXES = 1000
 ROUNDS = 3
 SECONDS = 1.5
-DNSMASQ = "dnsmasq"
-REFERENCE, HOST = "refnames", "refhost"
+DNSMASQ, DOCKER, OWN = "dnsmasq", "Docker 20.10", "netadmin"
+REFERENCE, HOST, DOCKER_HOST = "refnames", "refhost", "refdocker"
 UPSTREAM = "127.0.0.53"
 """On the private host's loopback, where both forwarders are."""
-OURS, OUTSIDE = "web", "far.example.test"
+DOCKER_UPSTREAM = "10.202.0.1"
+"""Where the engine asks from its container's namespace: its network's own gateway."""
+OURS, ASKER, OUTSIDE = "web", "asker", "far.example.test"
+FAR_ANSWER = "203.0.113.9"
+FAR = f"--host-record={OUTSIDE},{FAR_ANSWER}"
 ANSWER = "10.1.0.2"
 
 
@@ -38,12 +44,19 @@ class Served:
     """Microseconds of the server's processor for one question."""
 
 
-def run_dnsmasq(namespace: str | None, address: str, *options: str) -> subprocess.Popen[bytes]:
-    """In that namespace, or in this one; keeps nothing of what it passes on, as we keep nothing."""
+QUANTITIES: Sequence[tuple[str, str, Callable[[Served], float]]] = (
+    ("", "1/s", lambda served: served.load.queries_per_second),
+    (", p50", "us", lambda served: served.load.p50),
+    (", p99", "us", lambda served: served.load.p99),
+    (", CPU", "us", lambda served: served.cost),
+)
+
+
+def run_dnsmasq(address: str, *options: str, inside: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Here, or where the command `inside` leads; keeps nothing of what it passes on, as we keep nothing."""
     command = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file="]
     command += ["--no-resolv", "--no-hosts", "--cache-size=0", "--dns-forward-max=1024", "--bind-interfaces"]
     command += [f"--listen-address={address}", "--log-facility=/dev/null", *options]
-    inside = ["nsenter", f"--net=/run/netns/{namespace}", "--"] if namespace else []
     return subprocess.Popen([*inside, *command], stderr=subprocess.DEVNULL)
 
 
@@ -90,70 +103,91 @@ def our_server(sandboxes: int) -> Iterator[NameServer]:
                 delete_namespace(name)
 
 
-def contend(
-    name: str, clients: int, ours: int, theirs: int, label: str, reference: str = REFERENCE
-) -> list[Figure]:
-    """Both servers in turn, so that what else the machine does meets both."""
-    pairs = [
-        (serve("box0", name, clients, ours), serve(reference, name, clients, theirs)) for _ in range(ROUNDS)
-    ]
-    mine, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+@dataclass(frozen=True)
+class Rival:
+    by: str
+    namespace: str
+    process: int
+
+
+def contend(name: str, clients: int, ours: int, rivals: Sequence[Rival], label: str) -> list[Figure]:
+    """All servers in turn, so that what else the machine does meets all."""
+    times: dict[str, list[Served]] = {}
+    for _ in range(ROUNDS):
+        times.setdefault(OWN, []).append(serve("box0", name, clients, ours))
+        for rival in rivals:
+            times.setdefault(rival.by, []).append(serve(rival.namespace, name, clients, rival.process))
     what = f"{label}, {clients} client{'s' if clients > 1 else ''}"
     return [
         compare(
-            f"{what}",
-            [one.load.queries_per_second for one in mine],
-            "1/s",
-            [one.load.queries_per_second for one in other],
-            DNSMASQ,
-        ),
-        compare(
-            f"{what}, p50", [one.load.p50 for one in mine], "us", [one.load.p50 for one in other], DNSMASQ
-        ),
-        compare(
-            f"{what}, p99", [one.load.p99 for one in mine], "us", [one.load.p99 for one in other], DNSMASQ
-        ),
-        compare(f"{what}, CPU", [one.cost for one in mine], "us", [one.cost for one in other], DNSMASQ),
+            f"{what}{quantity}", [take(one) for one in times[OWN]], unit, [take(one) for one in theirs], by
+        )
+        for by, theirs in times.items()
+        if by != OWN
+        for quantity, unit, take in QUANTITIES
     ]
 
 
-def measure() -> list[Figure]:
-    make_namespace(REFERENCE)
-    upstream = run_dnsmasq(None, UPSTREAM, f"--host-record={OUTSIDE},203.0.113.9")
-    own = run_dnsmasq(REFERENCE, "127.0.0.11", f"--host-record={OURS},{ANSWER}")
-    figures: list[Figure] = []
+@contextmanager
+def docker_names(engine: Dockerd) -> Iterator[Rival]:
+    """A container of that name on a network of Docker's, and another that asks for it, and outside a server of the
+    engine's own host."""
+    reference = Reference(engine)
+    reference.run_named(OURS)
+    reference.run_named(ASKER, Dns=[DOCKER_UPSTREAM])
+    upstream = run_dnsmasq(DOCKER_UPSTREAM, FAR, inside=engine.prefix)
+    subprocess.run(["ip", "netns", "attach", DOCKER_HOST, str(reference.process_of(ASKER))], check=True)
     try:
-        wait_until(lambda: answers(REFERENCE, OURS, ANSWER))
-        for sandboxes in (1, SANDBOXES):
-            with our_server(sandboxes) as server:
-                assert server.process is not None
-                for clients in CLIENTS if sandboxes == 1 else CLIENTS[1:2]:
-                    label = f"name of a container, {sandboxes} sandbox{'es' if sandboxes > 1 else ''}"
-                    figures += contend(OURS, clients, server.process.pid, own.pid, label)
-                if sandboxes == 1:
-                    figures += _forward(server.process.pid)
+        wait_until(lambda: answers(DOCKER_HOST, OUTSIDE, FAR_ANSWER))
+        yield Rival(DOCKER, DOCKER_HOST, engine.process.pid)
     finally:
-        for process in (own, upstream):
-            process.terminate()
-            process.wait()
-        delete_namespace(REFERENCE)
-    return figures
+        end(upstream)
+        delete_namespace(DOCKER_HOST)
 
 
-def _forward(ours: int) -> list[Figure]:
+def measure(engine: Dockerd | None = None) -> list[Figure]:
+    with ExitStack() as stack:
+        make_namespace(REFERENCE)
+        stack.callback(delete_namespace, REFERENCE)
+        stack.callback(end, run_dnsmasq(UPSTREAM, FAR))
+        enter = ["nsenter", f"--net=/run/netns/{REFERENCE}", "--"]
+        own = run_dnsmasq("127.0.0.11", f"--host-record={OURS},{ANSWER}", inside=enter)
+        stack.callback(end, own)
+        wait_until(lambda: answers(REFERENCE, OURS, ANSWER))
+        rivals = [Rival(DNSMASQ, REFERENCE, own.pid)]
+        if engine is not None:
+            rivals.append(stack.enter_context(docker_names(engine)))
+        return [figure for sandboxes in (1, SANDBOXES) for figure in _measure(sandboxes, rivals)]
+
+
+def _measure(sandboxes: int, rivals: Sequence[Rival]) -> list[Figure]:
+    label = f"name of a container, {sandboxes} sandbox{'es' if sandboxes > 1 else ''}"
+    with our_server(sandboxes) as server:
+        assert server.process is not None
+        ours = server.process.pid
+        figures = [figure for clients in CLIENTS for figure in contend(OURS, clients, ours, rivals, label)]
+        return figures + (_forward(ours, rivals[1:]) if sandboxes == 1 else [])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()
+
+
+def _forward(ours: int, others: Sequence[Rival]) -> list[Figure]:
     """dnsmasq forwards in the host's own namespace, where what it asks is."""
     address = "127.0.0.11"
-    theirs = run_dnsmasq(None, address, f"--server={UPSTREAM}")
+    theirs = run_dnsmasq(address, f"--server={UPSTREAM}")
     subprocess.run(["ip", "netns", "attach", HOST, str(os.getpid())], check=True)
+    rivals = [Rival(DNSMASQ, HOST, theirs.pid), *others]
     try:
         for namespace in (HOST, "box0"):
-            wait_until(lambda inside=namespace: answers(inside, OUTSIDE, "203.0.113.9"))
+            wait_until(lambda inside=namespace: answers(inside, OUTSIDE, FAR_ANSWER))
         return [
             figure
             for clients in (1, FORWARDING_CLIENTS)
-            for figure in contend(OUTSIDE, clients, ours, theirs.pid, "name from outside", HOST)
+            for figure in contend(OUTSIDE, clients, ours, rivals, "name from outside")
         ]
     finally:
-        theirs.terminate()
-        theirs.wait()
+        end(theirs)
         delete_namespace(HOST)

@@ -275,3 +275,16 @@ KernelObject = (
     | Name
 )
 Objects = dict[Key, KernelObject]
+
+
+def see_process(container: str, incarnation: int) -> Process:
+    """One that runs, as far as it can be seen: what it was started with cannot."""
+    return Process(
+        container=container,
+        sandbox="",
+        hostname="",
+        incarnation=incarnation,
+        command=(),
+        env={},
+        stop_timeout=0.0,
+    )
