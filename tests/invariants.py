@@ -191,5 +191,5 @@ def _plan(product: Product) -> Iterator[str]:
         yield f"There is no plan: {done.stderr.strip()}"
         return
     for host in json.loads(done.stdout):
-        if host.get("total", 0) or host.get("error"):
+        if host["total"] or host["problem"]:
             yield f"The host would mend: {json.dumps(host)[:1000]}"

@@ -8,7 +8,6 @@ import logging
 import os
 import queue
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -129,6 +128,7 @@ class Agent(threading.Thread):
             self._heed()
         if now >= self._next_beat:
             self._next_beat = now + BEAT_EVERY
+            self._memory.write()
             self._report_facts()
         due = min(self._next_look, self._next_beat) if self._feeds.own.epoch else self._next_beat
         wait = max(0.0, due - time.monotonic())
@@ -204,14 +204,10 @@ class Agent(threading.Thread):
             return []
         if delta.awaited:
             self._awaited.add(delta.awaited, delta.rows)
-        try:
-            if not delta.feed and intake.epoch != epoch:
-                self._ended.clear()
-                self._memory.drop_ended()
-            self._memory.keep(rows, intake.epoch, intake.revision, delta.feed)
-        except sqlite3.Error as error:
-            # It is made true all the same; what is at stake is the next start of this worker.
-            log.error("changes could not be written to disk: %s", error)
+        if not delta.feed and intake.epoch != epoch:
+            self._ended.clear()
+            self._memory.drop_ended()
+        self._memory.keep(rows, intake.epoch, intake.revision, delta.feed)
         for row in rows:
             if row.kind == "container" and row.spec is None:
                 self._ended.pop(row.id, None)
@@ -221,10 +217,7 @@ class Agent(threading.Thread):
 
     def _leave(self, network: Row) -> list[Row]:
         peers = self._feeds.leave(network)
-        try:
-            self._memory.drop_feed(network.id, [peer.id for peer in peers])
-        except sqlite3.Error as error:
-            log.error("changes could not be written to disk: %s", error)
+        self._memory.drop_feed(network.id, [peer.id for peer in peers])
         return peers
 
     def _ask_for_missing(self) -> None:

@@ -21,10 +21,19 @@ CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 """
 
 
+Write = tuple[str, tuple[object, ...]]
+"""A statement with its parameters."""
+
+
 class Memory:
-    """Rows by (kind, id); to be used from the thread that made it. What cannot be written raises sqlite3.Error."""
+    """Rows by (kind, id); to be used from the thread that made it.
+
+    What cannot be written, as on a full disk, is kept and written as soon as it can be: of each subject only the last,
+    so that it takes no more room than all that is known. At stake is what the next start of the worker finds.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._late: dict[tuple[str, ...], Write] = {}
         try:
             self._db = _open(path)
         except sqlite3.DatabaseError as error:
@@ -55,51 +64,80 @@ class Memory:
 
     def keep(self, rows: Iterable[Row], epoch: str, revision: int, feed: str = "") -> None:
         """Store the rows of a feed and how far we are with it, all or nothing."""
-        progress = {"epoch": epoch, "revision": str(revision)} if not feed else {}
+        for row in rows:
+            self._keep_row(row)
         if feed:
-            progress[_FEED + feed] = f"{epoch} {revision}"
-        with self._db:
-            self._db.execute("BEGIN")
-            for row in rows:
-                self._keep_row(row)
-            self._db.executemany("REPLACE INTO progress VALUES (?, ?)", progress.items())
+            self._keep_progress(_FEED + feed, f"{epoch} {revision}")
+        else:
+            self._keep_progress("epoch", epoch)
+            self._keep_progress("revision", str(revision))
+        self.write()
 
     def _keep_row(self, row: Row) -> None:
         if row.kind == "peer" and row.spec is None:
             # Nobody waits to be told that it is gone.
-            self._db.execute("DELETE FROM row WHERE kind = ? AND id = ?", (row.kind, row.id))
+            self._forget_row(row.kind, row.id)
             return
         content = msgspec.json.encode(row).decode()
-        self._db.execute("REPLACE INTO row VALUES (?, ?, ?)", (row.kind, row.id, content))
+        self._add(("row", row.kind, row.id), "REPLACE INTO row VALUES (?, ?, ?)", row.kind, row.id, content)
         if row.kind == "container" and row.spec is None:
-            self._db.execute("DELETE FROM ended WHERE container = ?", (row.id,))
+            self._add(("ended", row.id), "DELETE FROM ended WHERE container = ?", row.id)
+
+    def _forget_row(self, kind: str, id: str) -> None:
+        self._add(("row", kind, id), "DELETE FROM row WHERE kind = ? AND id = ?", kind, id)
+
+    def _keep_progress(self, name: str, value: str) -> None:
+        self._add(("progress", name), "REPLACE INTO progress VALUES (?, ?)", name, value)
 
     def drop_feed(self, feed: str, peers: Iterable[str]) -> None:
         """Forget the peers of an overlay that this host is on no more, and how far it was with them."""
-        with self._db:
-            self._db.execute("BEGIN")
-            self._db.executemany("DELETE FROM row WHERE kind = 'peer' AND id = ?", [(id,) for id in peers])
-            self._db.execute("DELETE FROM progress WHERE name = ?", (_FEED + feed,))
+        for id in peers:
+            self._forget_row("peer", id)
+        self._add(("progress", _FEED + feed), "DELETE FROM progress WHERE name = ?", _FEED + feed)
+        self.write()
 
     def begin_session(self, at: int) -> int:
         """A number that is higher at each start of a worker: `at`, seconds since 1970, or one more than the last."""
         found = self._db.execute("SELECT value FROM progress WHERE name = 'session'").fetchone()
         session = max(at, int(found[0]) + 1 if found else 0)
-        self._db.execute("REPLACE INTO progress VALUES ('session', ?)", (str(session),))
+        self._keep_progress("session", str(session))
+        self.write()
         return session
 
     def drop(self, subjects: Iterable[tuple[str, str]]) -> None:
         """Forget the rows (kind, id) that have no content: the server knows that they are gone."""
-        self._db.executemany(
-            "DELETE FROM row WHERE kind = ? AND id = ? AND json_extract(content, '$.spec') IS NULL", subjects
-        )
+        statement = "DELETE FROM row WHERE kind = ? AND id = ? AND json_extract(content, '$.spec') IS NULL"
+        for kind, id in subjects:
+            self._add(("drop", kind, id), statement, kind, id)
+        self.write()
 
     def keep_ended(self, container: str, incarnation: int) -> None:
-        self._db.execute("REPLACE INTO ended VALUES (?, ?)", (container, incarnation))
+        self._add(("ended", container), "REPLACE INTO ended VALUES (?, ?)", container, incarnation)
+        self.write()
 
     def drop_ended(self) -> None:
         """Incarnations of another epoch say nothing about those of this one."""
-        self._db.execute("DELETE FROM ended")
+        self._add(("all ended",), "DELETE FROM ended")
+        self.write()
+
+    def _add(self, subject: tuple[str, ...], statement: str, *parameters: object) -> None:
+        # Behind what was there before: what is written last counts.
+        self._late.pop(subject, None)
+        self._late[subject] = (statement, parameters)
+
+    def write(self) -> None:
+        """Write whatever is not written yet, all or nothing."""
+        if not self._late:
+            return
+        try:
+            with self._db:
+                self._db.execute("BEGIN")
+                for statement, parameters in self._late.values():
+                    self._db.execute(statement, parameters)
+        except sqlite3.Error as error:
+            log.error("changes could not be written to disk, which is tried again: %s", error)
+            return
+        self._late.clear()
 
     def close(self) -> None:
         self._db.close()

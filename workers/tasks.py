@@ -13,7 +13,7 @@ import msgspec
 import redis
 from celery import Celery
 from kombu import Queue
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from workers.agent import Agent
 from workers.contract.broker import (
@@ -94,7 +94,8 @@ def make_app(configuration: Configuration) -> Celery:
         _give(answers, [answer_key(configuration.host, name) for name in awaited], envelope)
         try:
             app.send_task("server.report", args=[envelope], queue=reports, argsrepr="(sealed)")  # type: ignore[arg-type]
-        except OperationalError:
+        except (OperationalError, ChannelError):
+            # Away, or unable to take anything, as on a full disk.
             return False
         return True
 

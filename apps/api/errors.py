@@ -1,5 +1,6 @@
 """Every refusal in one shape: {"code", "message", "field"}, and "errors" when several inputs are to blame."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from rest_framework.views import set_rollback
 
 from apps.api.rehearsals import show_rehearsal
 from apps.common.errors import DomainError
+from apps.common.failures import explain
 from apps.common.fields import given_as
 from apps.delivery.rehearsals import Rehearsed
 
@@ -42,6 +44,7 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     elif isinstance(error, SuspiciousOperation):
         error = exceptions.ParseError("The request is larger or stranger than is allowed.")
     set_rollback()
+    error = explain(error) or error
     if isinstance(error, DomainError):
         return Response(shape(error.code, error.message, given_as(error.field)), status=error.status)
     if isinstance(error, exceptions.ValidationError):
@@ -112,8 +115,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a fault of ours, which the log explains."""
-    text = "The server failed at this request; its log says why."
+    """500: a fault of ours, which the log explains; or the database's, which it may be told."""
+    code, text, status = "server_error", "The server failed at this request; its log says why.", 500
+    # Django calls this while it handles the exception.
+    error = sys.exc_info()[1]
+    if error is not None and (found := explain(error)):
+        code, text, status = found.code, found.message, found.status
     if request.path.startswith("/api/"):
-        return JsonResponse(shape("server_error", text), status=500)
-    return render(request, "error.html", {"title": "Server error", "text": text}, status=500)
+        return JsonResponse(shape(code, text), status=status)
+    return render(request, "error.html", {"title": "Server error", "text": text}, status=status)

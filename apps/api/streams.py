@@ -16,6 +16,7 @@ import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 from redis import asyncio as aredis
 from rest_framework.exceptions import ValidationError
 
@@ -23,6 +24,7 @@ from apps.accounts.roles import may_change_something, role_of
 from apps.api.texts import check_text
 from apps.api.views.containers import exec_arguments, read_tail
 from apps.common.errors import DomainError, Invalid
+from apps.common.failures import explain
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
@@ -55,6 +57,11 @@ class StreamConsumer(AsyncWebsocketConsumer):
             await self.open()
         except DomainError as error:
             await self.refuse(error.message)
+        except DatabaseError as error:
+            found = explain(error)
+            if found is None:
+                raise
+            await self.refuse(found.message)
         except redis.RedisError:
             await self.refuse("The server's Redis cannot be reached; try again.")
 

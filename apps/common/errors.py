@@ -68,6 +68,12 @@ class TooMany(DomainError):
     status = 429
 
 
+class Full(DomainError):
+    """There is no room left to write it down."""
+
+    status = 507
+
+
 class Unavailable(DomainError):
     """A part of the system that is needed for the answer cannot be reached now."""
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from apps.delivery.rows import changes_since, gathered_rows, peers_since
 from apps.hosts.gathering import Gathered
@@ -78,7 +78,7 @@ def spread_soon(network: str, since: int) -> None:
     """By the server's worker: a request does not take longer the more hosts there are."""
     try:
         app.send_task("server.spread", args=[network, since])
-    except OperationalError as error:
+    except (OperationalError, ChannelError) as error:
         log.warning(
             "the broker cannot be reached, peers of network %s are told later: %s", network[:12], error
         )
@@ -119,7 +119,8 @@ def publish(host: Host, task: str, envelope: Any, *, expires: float | None = Non
     try:
         # Without `argsrepr` Celery adds the content once more for logs, where it may hold secrets.
         app.send_task(task, args=[envelope], queue=queue_of(host.name), expires=expires, argsrepr="(sealed)")
-    except OperationalError as error:
+    except (OperationalError, ChannelError) as error:
+        # Away, or unable to take anything, as on a full disk.
         log.warning("the broker cannot be reached, host %s is told later: %s", host.name, error)
         return False
     return True

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote
 from django.contrib.auth.models import User
 
 from apps.common.errors import DomainError
+from apps.common.failures import explain
 from apps.docker_api.refusals import EngineError, word
 from apps.docker_api.requests import Receive, Request, read_body
 from apps.docker_api.responses import Answer, Send, Stream, Taken, dump, send_whole, start
@@ -46,9 +47,11 @@ class DockerApi:
             response = await answer(scope, receive, *(place or refuse_place()))
         except EngineError as error:
             response = Answer({"message": error.message}, status=error.status)
-        except Exception:
+        except Exception as error:
             log.exception("%s %s failed", scope["method"], scope["path"])
-            response = Answer({"message": "The server failed at this request; its log says why."}, status=500)
+            found = explain(error)
+            text = found.message if found else "The server failed at this request; its log says why."
+            response = Answer({"message": text}, status=500)
         if isinstance(response, Stream):
             await send_stream(receive, send, response)
         elif not isinstance(response, Taken):

@@ -231,7 +231,8 @@ def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -
     news = bool(host.problems != list(report.problems))
     host.last_seen, host.sequence = at, max(host.sequence, report.sequence)
     if comparable:
-        host.acked_revision = max(host.acked_revision, min(report.acked, host.revision))
+        # Less than before when it could not write down what it took in, and was started anew.
+        host.acked_revision = min(report.acked, host.revision)
     host.problems = list(report.problems)
     host.save(update_fields=["last_seen", "sequence", "acked_revision", "problems"])
     return news

@@ -15,6 +15,7 @@ STATUS = {
     "Conflict": 409,
     "TooMany": 429,
     "Unavailable": 503,
+    "Full": 507,
 }
 ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (\d{3}) \|", re.MULTILINE)
 

@@ -1,6 +1,9 @@
 """What a host remembers over a restart."""
 
+import resource
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -47,6 +50,34 @@ def test_ends_of_another_epoch_can_be_dropped(path: Path) -> None:
     memory.keep_ended(ONE.id, 4)
     memory.drop_ended()
     assert memory.ended() == {}
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Files of this process cannot be written; the interpreter ignores the signal that goes with it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_cannot_be_written_is_written_as_soon_as_there_is_room(path: Path) -> None:
+    memory = Memory(path)
+    memory.keep([row(ONE, 1), row(TWO, 1)], "e", 1)
+    memory.keep_ended(TWO.id, 1)
+    with no_room():
+        for revision in range(2, 100):
+            memory.keep([row(ONE, revision)], "e", revision)
+        memory.keep([removal(TWO, 100)], "e", 100)
+        memory.drop([("container", TWO.id)])
+        memory.drop_ended()
+        memory.keep_ended(ONE.id, 5)
+        assert Memory(path).progress() == {"": ("e", 1)}
+    memory.write()
+    again = Memory(path)
+    assert (again.rows(), again.ended(), again.progress()) == ([row(ONE, 99)], {ONE.id: 5}, {"": ("e", 100)})
 
 
 def test_nobody_else_may_read_it(path: Path) -> None:
