@@ -18,6 +18,7 @@ from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
 from apps.docker_api.application import DockerApi  # noqa: E402
 from apps.health.requests import Timed  # noqa: E402
 from netadmin.handler import ThreadedHandler  # noqa: E402
+from netadmin.traced import Traced  # noqa: E402
 
 consumers: dict[str, Any] = {
     "ws/events/": PageConsumer.as_asgi(),
@@ -27,5 +28,8 @@ consumers: dict[str, Any] = {
 # Channels' router takes ASGI applications where Django's takes views.
 websockets: list[Any] = [path(route, consumer) for route, consumer in consumers.items()]
 application = ProtocolTypeRouter(
-    {"http": Timed(DockerApi(ThreadedHandler())), "websocket": Authenticated(URLRouter(websockets))}
+    {
+        "http": Traced(Timed(DockerApi(ThreadedHandler()))),
+        "websocket": Traced(Authenticated(URLRouter(websockets))),
+    }
 )

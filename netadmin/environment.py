@@ -26,6 +26,8 @@ LONGEST_SOCKET = 107
 _PLAIN_NAME = re.compile(r"[a-z0-9:]([a-z0-9:._-]*[a-z0-9:])?\Z")
 LARGEST = 36500
 """Of an amount of hours or days: a hundred years of days."""
+LOG_FORMATS, LOG_LEVELS = ("lines", "json"), ("debug", "info", "warning", "error")
+"""As `workers.tracing` has them, which the command line does without."""
 Block = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -55,6 +57,11 @@ def _read_address(name: str, text: str) -> tuple[str, int]:
     if not address or not port.isdigit() or not 0 < int(port) < 65536:
         raise Misconfigured(f"{name} must be ADDRESS:PORT such as 127.0.0.1:8000, not {text!r}.")
     return address.strip("[]"), int(port)
+
+
+def _require_word(name: str, text: str, words: tuple[str, ...]) -> None:
+    if text not in words:
+        raise Misconfigured(f"{name} must be one of {', '.join(words)}, not {text!r}.")
 
 
 def _read_words(text: str | None) -> tuple[str, ...]:
@@ -102,6 +109,8 @@ class Environment:
     session_hours: float
     token_days: float
     bridge_icc: bool
+    log_format: str
+    log_level: str
     debug: bool
 
     @classmethod
@@ -125,6 +134,8 @@ class Environment:
             session_hours=_read_amount("NETADMIN_SESSION_HOURS", variables.get("NETADMIN_SESSION_HOURS"), 12),
             token_days=_read_amount("NETADMIN_TOKEN_DAYS", variables.get("NETADMIN_TOKEN_DAYS"), 90),
             bridge_icc=variables.get("NETADMIN_BRIDGE_ICC", "1") != "0",
+            log_format=variables.get("NETADMIN_LOG_FORMAT") or LOG_FORMATS[0],
+            log_level=variables.get("NETADMIN_LOG_LEVEL") or "warning",
             debug=variables.get("NETADMIN_DEBUG", "") == "1",
         )
         environment._check()
@@ -142,6 +153,8 @@ class Environment:
                 f"NETADMIN_STATE_DIR is too long by {over} characters: no Unix socket can be made below it."
             )
         self._check_docker_sockets()
+        _require_word("NETADMIN_LOG_FORMAT", self.log_format, LOG_FORMATS)
+        _require_word("NETADMIN_LOG_LEVEL", self.log_level, LOG_LEVELS)
         _ = self.listen_address, self.broker_address, self.docker_address, self.database
         if self.advertise and not _is_address(self.advertise):
             raise Misconfigured(f"NETADMIN_ADVERTISE must be an IP address, not {self.advertise!r}.")

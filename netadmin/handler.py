@@ -7,6 +7,7 @@ takes it through the event loop once more for each middleware that knows nothing
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from django.core import signals
@@ -34,7 +35,7 @@ class ThreadedHandler(ASGIHandler):
         except RequestAborted:
             return
         loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self._threads, self._answer, scope, body)
+        response = await loop.run_in_executor(self._threads, copy_context().run, self._answer, scope, body)
         if not isinstance(response, StreamingHttpResponse):
             await self.send_response(response, send)
             return

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse_lazy
 
 from netadmin.environment import Environment
+from workers.tracing import OURS
 
 ENVIRONMENT = Environment.read()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -231,9 +232,12 @@ NETADMIN_ANSWER_TIMEOUT = 15.0
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"ours": {"()": "workers.tracing.make_formatter", "form": ENVIRONMENT.log_format}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    # What a caller did wrong is said to the caller.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        **{name: {"level": ENVIRONMENT.log_level.upper()} for name in OURS},
+        # What a caller did wrong is said to the caller.
+        "django.request": {"level": "ERROR"},
+    },
 }

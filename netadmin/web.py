@@ -19,6 +19,7 @@ import uvicorn
 from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
 from netadmin.garbage import spare_the_loaded
+from workers.tracing import name_process
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def configure() -> uvicorn.Config:
         "netadmin.asgi:application",
         http=WebProtocol,
         lifespan="off",
-        log_level="warning",
+        # The settings have said how.
+        log_config=None,
         access_log=False,
         server_header=False,
         # Headers of a proxy must not decide who somebody is.
@@ -112,6 +114,7 @@ class WebServer(uvicorn.Server):
 
 
 def main() -> None:
+    name_process("web")
     environment = Environment.read()
     sockets = [open_tcp(environment.listen_address), open_unix(environment.web_socket)]
     WebServer(configure(), environment).run(sockets=sockets)

@@ -10,10 +10,12 @@ import threading
 from typing import Any
 
 from celery.beat import Scheduler, Service
-from celery.signals import worker_ready
+from celery.signals import setup_logging, worker_ready
 
 from netadmin.celery import app
 from netadmin.garbage import spare_the_loaded
+from netadmin.pulse import give_pulse
+from workers.tracing import name_process
 
 
 def _beat() -> None:
@@ -26,13 +28,21 @@ def _beat() -> None:
 
 def _begin(**_: Any) -> None:
     spare_the_loaded()
+    give_pulse()
     threading.Thread(target=_beat, name="beat", daemon=True).start()
 
 
+def _leave_logging(**_: Any) -> None:
+    """The settings have said how; Celery would begin anew with a format of its own."""
+
+
 def main() -> None:
+    name_process("server worker")
+    setup_logging.connect(_leave_logging)
     worker_ready.connect(_begin)
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=solo",
             "--queues=server",

@@ -10,7 +10,6 @@ purge           remove everything of ours from this kernel
 """
 
 import asyncio
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from workers import tracing
 from workers.contract.state import HostState
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
@@ -48,9 +48,10 @@ def serve(config: Path) -> None:
     """Serve the queue of the configured host; one task at a time, since all work is the agent's."""
     from workers.tasks import make_app, read_configuration
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    tracing.configure("host worker")
     configuration = read_configuration(config)
     arguments = [
+        "--quiet",
         "worker",
         "--pool=solo",
         f"--queues=host.{configuration.host}",

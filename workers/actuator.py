@@ -169,6 +169,9 @@ class Actuator:
                 for operation in batch:
                     blocked = _blocked(operation, results, refused)
                     results[operation.key] = blocked or self._apply_one(operation)
+        for operation in operations if log.isEnabledFor(logging.INFO) else ():
+            end = "failed" if results.get(operation.key) else "done"
+            log.info("%s %s %s: %s", operation.verb, *operation.key[:2], end)
         self.done.update(operation.key[0] for operation in operations)
         self.failed.update(operation.key[0] for operation in operations if results.get(operation.key))
         return results

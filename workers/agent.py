@@ -32,6 +32,7 @@ from workers.publishing.client import PortService
 from workers.reconcile import Reconciler
 from workers.runtimes.client import Supervisor, SupervisorError
 from workers.surroundings import read_facts, read_resolv_conf, watch_routes
+from workers.tracing import current, follow
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 60.0
@@ -145,6 +146,10 @@ class Agent(threading.Thread):
     def _serve(self, wait: float) -> None:
         """Work off what is in the inbox; changes that came together are made together."""
         items = self._gather(wait)
+        with follow(*(item.request for item in items if isinstance(item, Delta))):
+            self._work_off(items)
+
+    def _work_off(self, items: list[Item]) -> None:
         began = time.monotonic()
         deltas = [item for item in items if isinstance(item, Delta)]
         # Ends before changes: a change that came with it was asked for after it, or does not know of it.
@@ -310,6 +315,7 @@ class Agent(threading.Thread):
             epoch=self._feeds.own.epoch,
             sequence=self._sequence,
             acked=self._feeds.own.revision,
+            request=current(),
             problems=problems,
             **content,  # type: ignore[arg-type]
         )

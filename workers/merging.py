@@ -13,6 +13,7 @@ def merge(unsent: Report, report: Report) -> Report:
         exits=unsent.exits + report.exits,
         facts=report.facts or unsent.facts,
         counts=report.counts or unsent.counts,
+        request=report.request or unsent.request,
         look=_merge_looks(unsent.look, report.look),
         feeds=unsent.feeds | report.feeds,
         gaps=tuple({*unsent.gaps, *report.gaps}),

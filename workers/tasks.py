@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import redis
 from celery import Celery
+from celery.signals import setup_logging
 from kombu import Queue
 from kombu.exceptions import ChannelError, OperationalError
 
@@ -41,6 +42,7 @@ from workers.kernel import inventory, probe
 from workers.kernel.errors import KernelError
 from workers.rehearsal import rehearse
 from workers.runtimes.client import Supervisor, SupervisorError
+from workers.tracing import follow
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +127,13 @@ def make_app(configuration: Configuration) -> Celery:
             # Some answers take a minute; the next change must not wait for them.
             askers.submit(_answer_question, question, configuration, answers)
 
+    setup_logging.connect(_leave_logging, weak=False)
     agent.start()
     return app
+
+
+def _leave_logging(**_: Any) -> None:
+    """It is as `workers.tracing` has it; Celery would begin anew with a format of its own."""
 
 
 class Answered:
@@ -154,7 +161,9 @@ def _open(envelope: Envelope, expected: type[Any], configuration: Configuration)
 
 
 def _answer_question(question: Question, configuration: Configuration, answers: redis.Redis) -> None:
-    answer = _answer(question, configuration, answers)
+    with follow(question.request):
+        answer = _answer(question, configuration, answers)
+        log.info("question %s: %s", question.kind, "answered" if answer.ok else f"refused with {answer.code}")
     sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
     _give(answers, [answer_key(configuration.host, question.id)], sealed)
 

@@ -252,6 +252,9 @@ class OperationOut(serializers.Serializer[Operation]):
     outcome = serializers.ChoiceField(choices=Operation.Outcome.choices)
     message = serializers.CharField()
     finished = serializers.DateTimeField(allow_null=True)
+    request = serializers.CharField(
+        help_text="Id of the request that asked for it, as in the logs; may be empty."
+    )
 
     @extend_schema_field(serializers.DictField(allow_null=True))
     def get_before(self, operation: Operation) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 Every face (REST, admin, and those to come) changes networks and containers through `carry_out` alone.
 """
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +29,9 @@ from apps.hosts.models import Host
 from apps.hosts.services import advance
 from apps.networks.models import Endpoint
 from apps.networks.services import peers
+from workers.tracing import current
 
+log = logging.getLogger(__name__)
 GOING = (".remove", ".disconnect")
 """Actions after which their subject is no more."""
 
@@ -102,6 +105,7 @@ def carry_out_together(
             awaited = str(mine[0].pk) if wait else ""
             transaction.on_commit(partial(send_gathered, host, gathered, awaited=awaited))
         transaction.on_commit(partial(announce_operations, operations))
+    _log_accepted(operations)
     if wait:
         awake = {host: mine for host, mine in groups.items() if not host.silent}
         await_outcomes(awake.values(), settings.NETADMIN_ANSWER_TIMEOUT + grace)
@@ -109,6 +113,11 @@ def carry_out_together(
             if all(operation.outcome == Operation.Outcome.DONE for operation in mine):
                 gathered.settle(host)
     return list(zip(subjects, operations, strict=True))
+
+
+def _log_accepted(operations: Sequence[Operation]) -> None:
+    for operation in operations:
+        log.info("%s is accepted as revision %s", operation, operation.revision)
 
 
 def _host_of(subject: models.Model, locked: Mapping[UUID, Host]) -> UUID:
@@ -140,6 +149,7 @@ def carry_out_on_all(
         for host in hosts:
             transaction.on_commit(partial(send_changes, host, since=host.revision - 1))
         transaction.on_commit(partial(announce_operations, [operation]))
+    _log_accepted([operation])
     if wait and hosts and not any(host.silent for host in hosts):
         await_outcomes([[operation]], settings.NETADMIN_ANSWER_TIMEOUT)
     return subject, operation
@@ -194,6 +204,7 @@ def _describe(change: Change, subject: models.Model, detail: Mapping[str, Any]) 
         "subject_id": str(subject.pk),
         "subject_name": str(subject)[:200],
         "detail": dict(detail),
+        "request": current()[:64],
         "touched": tell_touched(change.action, subject),
         "after": None if change.action.endswith(GOING) else describe(subject),
     }

@@ -32,6 +32,7 @@ class Operation(models.Model):
     outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.PENDING)
     message = models.CharField(max_length=500, blank=True)
     code = models.CharField(max_length=40, blank=True, help_text="Of a failure: docs/errors.md.")
+    request = models.CharField(max_length=64, blank=True, help_text="Its id, in every log that is about it.")
     finished = models.DateTimeField(null=True)
 
     class Meta:

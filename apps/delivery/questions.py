@@ -12,6 +12,7 @@ from apps.delivery.sender import publish
 from apps.hosts.models import Host
 from workers.contract.envelope import Refused, seal, unseal
 from workers.contract.questions import Answer, Question
+from workers.tracing import current
 
 
 def ask(host: Host, kind: str, arguments: Mapping[str, Any], timeout: float) -> dict[str, Any]:
@@ -22,7 +23,9 @@ def ask(host: Host, kind: str, arguments: Mapping[str, Any], timeout: float) -> 
 
 def pose(host: Host, kind: str, arguments: Mapping[str, Any], timeout: float) -> str:
     """Send the question, and name the one under which its answer will come. Unavailable without a broker."""
-    question = Question(id=uuid.uuid4().hex, kind=kind, arguments=dict(arguments), at=time.time())
+    question = Question(
+        id=uuid.uuid4().hex, kind=kind, arguments=dict(arguments), at=time.time(), request=current()
+    )
     envelope = seal(question, host=host.name, key=host.key, direction="to-host")
     if not publish(host, "workers.ask", envelope, expires=timeout):
         raise _silent(host)

@@ -29,6 +29,7 @@ from apps.networks.services.memberships import abandoned, leave_abandoned
 from apps.networks.services.networks import forget_network, remove_network
 from workers.contract.envelope import unseal
 from workers.contract.reports import Outcome, Report
+from workers.tracing import follow
 
 log = logging.getLogger(__name__)
 Codes = Mapping[tuple[int, str], str]
@@ -41,9 +42,12 @@ def take_in(
 ) -> list[Operation] | None:
     """Take in a sealed report, if it is the host's own; `Refused` otherwise. Returns as `receive`."""
     message = unseal(envelope, Report, host=host.name, key=host.key, direction="to-server")  # type: ignore[arg-type]
-    if message.sequence and message.sequence <= host.sequence:
-        return None
-    return receive(host, message, waiting=waiting)
+    with follow(message.request):
+        known = message.sequence and message.sequence <= host.sequence
+        finished = None if known else receive(host, message, waiting=waiting)
+        if finished is None and waiting is None:
+            log.info("report %s of host %s was taken in before", message.sequence, host.name)
+        return finished
 
 
 def receive(
@@ -88,6 +92,7 @@ def receive(
     heard = {operation.pk for operation in waiting or ()}
     give_answers({one.pk: write_answer(one) for one in finished if one.pk not in heard})
     announce_operations(finished)
+    _log_finished(host, finished)
     failed = [operation for operation in finished if operation.outcome == Operation.Outcome.FAILED]
     if failed:
         _undo(host, failed)
@@ -95,6 +100,12 @@ def receive(
     if comparable:
         take_exits(host, report.exits, [row for row in changed if isinstance(row, Container)], now)
     return finished
+
+
+def _log_finished(host: Host, operations: Sequence[Operation]) -> None:
+    for operation in operations:
+        with follow(operation.request):
+            log.info("host %s: %s %s", host.name, operation, operation.outcome)
 
 
 def _announce(host: Host, changed: list[Row], finished: list[Operation], news: bool) -> None:

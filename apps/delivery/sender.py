@@ -6,6 +6,7 @@ from typing import Any
 
 from kombu.exceptions import ChannelError, OperationalError
 
+from apps.delivery.models import Operation
 from apps.delivery.rows import changes_since, gathered_rows, peers_since
 from apps.hosts.gathering import Gathered
 from apps.hosts.models import Host
@@ -15,13 +16,21 @@ from netadmin.celery import app
 from workers.contract.broker import queue_of
 from workers.contract.envelope import seal
 from workers.contract.state import Delta, Network, Row
+from workers.tracing import MOST, current, follow
 
 log = logging.getLogger(__name__)
 
 
 def send_changes(host: Host, *, since: int, full: bool = False) -> None:
     """Send what changed after `since`. When the broker is away the resync does it later: nothing is lost."""
-    _send_rows(host, changes_since(host, since), since=since, full=full)
+    with follow(*([current()] if current() else _find_requests(host, since))):
+        _send_rows(host, changes_since(host, since), since=since, full=full)
+
+
+def _find_requests(host: Host, since: int) -> list[str]:
+    """Ids of those that wait for what is sent again."""
+    waiting = Operation.objects.filter(host=host, outcome=Operation.Outcome.PENDING, revision__gt=since)
+    return list(waiting.order_by("revision").values_list("request", flat=True)[:MOST])
 
 
 def send_gathered(host: Host, gathered: Gathered, *, awaited: str = "") -> None:
@@ -42,6 +51,7 @@ def _send_rows(host: Host, rows: Sequence[Row], *, since: int, full: bool = Fals
         full=full,
         rows=tuple(rows),
         awaited=awaited,
+        request=current(),
     )
     _send(host, delta)
 
@@ -77,7 +87,7 @@ def spread(network: str, since: int) -> None:
 def spread_soon(network: str, since: int) -> None:
     """By the server's worker: a request does not take longer the more hosts there are."""
     try:
-        app.send_task("server.spread", args=[network, since])
+        app.send_task("server.spread", args=[network, since, current()])
     except (OperationalError, ChannelError) as error:
         log.warning(
             "the broker cannot be reached, peers of network %s are told later: %s", network[:12], error
@@ -96,6 +106,7 @@ def _send_feed(
             revision=revision,
             full=full,
             rows=rows,
+            request=current(),
         )
         if not _send(host, delta):
             # The broker is away for all of them, and each try takes its time.
@@ -109,6 +120,7 @@ def _send(host: Host, delta: Delta) -> bool:
         # What nobody fetches would only pile up: the record holds it, and the receiver sends it with the host's
         # next report, as one message that says how things are by then.
         return True
+    log.info("host %s is told revision %s in %d rows", host.name, delta.revision, len(delta.rows))
     return publish(host, "workers.apply", seal(delta, host=host.name, key=host.key, direction="to-host"))
 
 

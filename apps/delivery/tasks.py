@@ -18,6 +18,7 @@ from apps.networks.models import Membership, Network
 from apps.networks.services import peers
 from netadmin.pulse import give_pulse
 from workers.contract.envelope import Refused
+from workers.tracing import follow
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=30)
@@ -43,9 +44,10 @@ def report(envelope: dict[str, Any]) -> None:
 
 
 @shared_task(name="server.spread")
-def spread_peers(network: str, since: int) -> None:
+def spread_peers(network: str, since: int, request: str = "") -> None:
     """Tell the hosts of an overlay of peers that changed."""
-    spread(network, since)
+    with follow(request):
+        spread(network, since)
 
 
 @shared_task

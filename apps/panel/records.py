@@ -53,7 +53,7 @@ class AddressAdmin(ReadOnlyAdmin):
 class OperationAdmin(ReadOnlyAdmin):
     list_display = ["at", "actor_name", "action", "subject_name", "host", "row_state", "message"]
     list_filter = ["outcome", "subject", "action", "host", "actor_name"]
-    search_fields = ["subject_name", "subject_id", "actor_name"]
+    search_fields = ["subject_name", "subject_id", "actor_name", "request"]
     list_select_related = ["host"]
     date_hierarchy = "at"
 
@@ -74,6 +74,7 @@ class OperationAdmin(ReadOnlyAdmin):
         "outcome",
         "message",
         "finished",
+        "request",
     )
     fields = readonly_fields
 

@@ -12,6 +12,7 @@ from netadmin.cli import (
     listing,
     network,
     process,
+    support,
     worker,
 )
 from netadmin.cli.session import make_host_option
@@ -51,6 +52,7 @@ for _command in (
     certificate.certificate,
     access.grant,
     access.failure,
+    support.support_bundle,
     access.version,
 ):
     cli.add_command(_command)

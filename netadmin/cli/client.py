@@ -62,6 +62,14 @@ class Client:
     def get(self, *path: str, params: Params = ()) -> Any:
         return self._request("GET", path, params, None).body
 
+    def fetch(self, path: str) -> str:
+        """The text at a plain address of the server, whatever its status; refused only when nobody answers."""
+        try:
+            _, data = self._exchange("GET", path, None, authorize(self.target), 0.0)
+        except (OSError, http.client.HTTPException) as error:
+            raise unreachable(self.target, error) from error
+        return data.decode(errors="replace")
+
     def list_all(self, *path: str, params: Params = ()) -> list[dict[str, Any]]:
         """All results, page after page."""
         return list(self._pages(path, list(params)))

@@ -22,6 +22,8 @@ class Question(Struct, frozen=True, kw_only=True):
     arguments: dict[str, Any]
     at: float
     """When it was asked, in seconds since the epoch: an old one is not answered."""
+    request: str = ""
+    """The id of the request that asks, for the logs."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -123,5 +123,7 @@ class Report(Struct, frozen=True, kw_only=True):
     gaps: tuple[str, ...] = ()
     """Overlay networks of whose peers something is missing: the host asks for all since what `feeds` says."""
     counts: Counts | None = None
+    request: str = ""
+    """The ids of the requests that led to it, for the logs."""
     resync: bool = False
     """The host asks for everything, peers too: it remembers nothing, or another epoch."""

@@ -182,6 +182,8 @@ class Delta(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...] = ()
     awaited: str = ""
     """Somebody waits for the report on these rows under this name: it goes there too, see `broker.answer_key`."""
+    request: str = ""
+    """The id of the request that asked for it, for the logs: see `workers.tracing`."""
 
 
 class HostState(Struct, frozen=True, kw_only=True):

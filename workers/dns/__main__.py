@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import resource
 import signal
 import socket
@@ -10,6 +9,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from workers import tracing
 from workers.dns.control import Control
 from workers.dns.forward import Forwarder
 from workers.dns.memory import Memory
@@ -21,7 +21,7 @@ from workers.local.loops import loop_factory
 
 def main() -> int:
     arguments = _parse()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    tracing.configure("names")
     # Two sockets a sandbox, one a TCP connection, one a forwarded question.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from workers.tracing import mark
+
 
 class LineError(Exception):
     """The service was not reached or refused; the text is a sentence."""
@@ -38,7 +40,7 @@ class LineClient:
         return {(failure["kind"], failure["id"]): failure["error"] for failure in reply["failed"]}
 
     def ask(self, request: dict[str, Any], timeout: float) -> dict[str, Any]:
-        line = msgspec.json.encode(request) + b"\n"
+        line = mark(msgspec.json.encode(request)) + b"\n"
         with self._turn:
             reply = self._exchange(line, timeout)
         if not reply.pop("ok"):

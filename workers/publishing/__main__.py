@@ -2,13 +2,13 @@
 
 import argparse
 import asyncio
-import logging
 import resource
 import signal
 import sqlite3
 import sys
 from pathlib import Path
 
+from workers import tracing
 from workers.contract.publishing import Binding
 from workers.local.door import DoorError, open_door
 from workers.local.loops import loop_factory
@@ -19,7 +19,7 @@ from workers.publishing.service import Service, key_of
 
 def main() -> int:
     arguments = _parse()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    tracing.configure("ports")
     # Two sockets a connection.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

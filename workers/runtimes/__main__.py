@@ -18,6 +18,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from workers import tracing
 from workers.images.places import folder_of
 from workers.runtimes.control import Control, bind
 from workers.runtimes.crun import Crun
@@ -110,7 +111,7 @@ async def supervise(options: argparse.Namespace) -> None:
 
 def main() -> int:
     options = parse_arguments(sys.argv[1:])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    tracing.configure("supervisor")
     try:
         check_name("host", options.host)
         lock = _lock(options.state_dir)

@@ -14,6 +14,7 @@ from workers.contract.reports import Exit
 from workers.planning.objects import Process
 from workers.runtimes import protocol
 from workers.runtimes.protocol import Done, Event, Failure, Output, Overview, Run, Started, Text
+from workers.tracing import mark
 
 UNREACHED = 0
 _Reply = TypeVar("_Reply", bound=Done)
@@ -183,7 +184,7 @@ class Supervisor:
         self, request: msgspec.Struct, connection: socket.socket, stream: BinaryIO, reply: type[_Reply]
     ) -> _Reply:
         try:
-            connection.sendall(msgspec.json.encode(request) + b"\n")
+            connection.sendall(mark(msgspec.json.encode(request)) + b"\n")
             line = stream.readline()
         except TimeoutError as error:
             raise SupervisorError(

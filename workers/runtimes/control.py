@@ -43,6 +43,7 @@ from workers.runtimes.protocol import Logs as ReadLogs
 from workers.runtimes.sessions import Sessions
 from workers.runtimes.supervisor import Supervisor
 from workers.runtimes.sweep import Sweeper
+from workers.tracing import follow, read_mark
 
 log = logging.getLogger(__name__)
 _BACKLOG = 8 << 20
@@ -103,7 +104,10 @@ class Control:
                 if isinstance(request, Watch):
                     await self._watch(reader, writer)
                     return
-                reply = request if isinstance(request, Failure) else await self._answer(request)
+                asked, id = read_mark(line)
+                with follow(id):
+                    reply = request if isinstance(request, Failure) else await self._answer(request)
+                    log.info("%s: %s", asked, reply.error if isinstance(reply, Failure) else "done")
                 writer.write(msgspec.json.encode(reply) + b"\n")
                 await writer.drain()
                 if isinstance(request, Shutdown):

@@ -32,7 +32,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 
 
 class Request(Struct, frozen=True, kw_only=True, tag_field="op", forbid_unknown_fields=True):
-    pass
+    request: str = ""
+    """The id of what it is asked for, for the log: see `workers.tracing`."""
 
 
 class Start(Process, frozen=True, kw_only=True, tag_field="op", tag="start"):

@@ -1614,6 +1614,8 @@ export interface components {
             message: string;
             /** Format: date-time */
             finished: string | null;
+            /** @description Id of the request that asked for it, as in the logs; may be empty. */
+            request: string;
         };
         /**
          * @description * `pending` - Pending

@@ -102,6 +102,7 @@ export function Operations({ operations }: { operations: Operation[] }) {
                       <Text size="xs" c="dimmed">
                         Asked for at {formatTime(each.at)}
                         {each.finished ? `, finished at ${formatTime(each.finished)}` : ", not finished yet"}; operation {each.id}
+                        {each.request ? `; request ${each.request}` : ""}
                       </Text>
                     </Stack>
                   </Table.Td>
