@@ -4,14 +4,21 @@ What is there already is left as it is, so the tour can be taken again; the cont
 """
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netadmin import busybox
+
 Run = Callable[[list[str]], str]
+ARCHIVE = "{}"
+IMAGE = ("busybox", "crun")
 NETADMIN = str(Path(sys.executable).parent / "netadmin")
 
 
@@ -21,16 +28,19 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """A command line of netadmin; `{NAME}` in it is the address of container NAME on the default network."""
+    """A command line of netadmin; `{NAME}` in it is the address of container NAME on the default network, `{}` the
+    archive of a root file system with this machine's busybox."""
 
     title: str
     line: str
     unless: str = ""
-    """`network NAME`, `container NAME`, `running NAME` or `on NETWORK NAME`: done already, so left out."""
+    """`network`, `container`, `image` or `running NAME`, or `on NETWORK NAME`: done already, so left out."""
     fails: bool = False
     """The command is there to show what does not work."""
     restores: bool = False
     """Undoes what an earlier tour left; not worth a word when there is nothing to undo."""
+    needs: tuple[str, ...] = ()
+    """Programs without which it is left out."""
 
 
 STEPS = (
@@ -114,6 +124,20 @@ STEPS = (
     Step("container5 leaves a network", "network disconnect isolated_nw container5"),
     Step("so its private name there is gone", "exec container4 ping -c 1 -w 4 c5", fails=True),
     Step("while the one on the other network works on", "exec container4 ping -c 1 -w 4 foo"),
+    Step(
+        "A root file system of its own: this machine's busybox as an image",
+        """image import -c 'CMD ["httpd", "-f"]' {} busybox""",
+        "image busybox",
+        needs=IMAGE,
+    ),
+    Step(
+        "container8 runs it, in a process table of its own",
+        "run -d --image busybox --stop-timeout 1 --net isolated_nw --name container8",
+        "container container8",
+        needs=IMAGE,
+    ),
+    Step("It sees itself alone", "exec container8 ps", needs=IMAGE),
+    Step("and its neighbours by name", "exec container8 ping -c 2 -w 4 container3", needs=IMAGE),
     Step("All networks", "network ls"),
     Step("All containers", "ps -a"),
 )
@@ -122,18 +146,30 @@ STEPS = (
 def play(run: Run) -> None:
     """Take the tour; `run` executes a command line of netadmin and returns its output, or raises Refused."""
     for step in STEPS:
+        if missing := [program for program in step.needs if shutil.which(program) is None]:
+            _tell(step.title, step.line, f"(left out: this machine has no {' and no '.join(missing)})")
+            continue
         if step.unless and _holds(step.unless, run):
             if not step.restores:
                 _tell(step.title, step.line, "(there already)")
             continue
-        words = [_fill_in(word, run) for word in step.line.split()]
+        words = [_fill_in(word, run) for word in shlex.split(step.line)]
         try:
-            output = run(words)
+            output = _run_with_archive(words, run) if ARCHIVE in words else run(words)
         except Refused as refused:
             if not step.fails:
                 raise
             output = f"{refused}\n(as it should be)"
-        _tell(step.title, " ".join(words), output)
+        _tell(step.title, shlex.join(words), output)
+
+
+def _run_with_archive(words: list[str], run: Run) -> str:
+    program = busybox.find()
+    assert program is not None
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        file.write(busybox.pack(program))
+        file.flush()
+        return run([file.name if word == ARCHIVE else word for word in words])
 
 
 def _tell(title: str, line: str, output: str) -> None:
@@ -145,6 +181,8 @@ def _holds(condition: str, run: Run) -> bool:
     try:
         if kind == "network":
             return bool(_inspect(run, "network", names[0]))
+        if kind == "image":
+            return bool(json.loads(run(["image", "inspect", names[0]])))
         container = _inspect(run, "container", names[-1])
     except Refused:
         return False
@@ -154,7 +192,7 @@ def _holds(condition: str, run: Run) -> bool:
 
 
 def _fill_in(word: str, run: Run) -> str:
-    if not word.startswith("{"):
+    if not word.startswith("{") or word == ARCHIVE:
         return word
     networks = _inspect(run, "container", word.strip("{}"))["NetworkSettings"]["Networks"]
     return str(networks["bridge"]["IPAddress"])

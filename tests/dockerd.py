@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.busybox import pack
+from netadmin.busybox import pack
 
 ROOT = Path(__file__).resolve().parents[1]
 UNPACKED = ROOT / "build" / "dockerd"

@@ -4,16 +4,21 @@ A name is what Docker takes: `busybox`, `busybox:1.36`, an id or its unique begi
 All functions raise Unavailable `host_silent` when the host does not answer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 
 from apps.common.errors import Conflict, DomainError, Invalid, NotFound
 from apps.containers.models import Container
 from apps.containers.services import Details
+from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
+from apps.delivery.rights import demand
 from apps.delivery.transfers import bring
 from apps.hosts.models import Host
 
@@ -81,6 +86,18 @@ def remove_image(host: Host, name: str, *, force: bool = False) -> list[tuple[st
     return [(kind, what) for kind, what in removed]
 
 
+@contextlib.contextmanager
+def recorded(
+    actor: AbstractBaseUser | None, action: str, host: Host, detail: Mapping[str, Any]
+) -> Iterator[None]:
+    """Around a change of the store: the right to it is asked for before, and the history has it once it is done."""
+    change = Change(actor=actor, action=action, detail=dict(detail))
+    demand(actor, action, host)
+    yield
+    with transaction.atomic():
+        record(change, host, host)
+
+
 def container_details(
     image: Image,
     name: str,
@@ -93,14 +110,15 @@ def container_details(
 ) -> tuple[list[str], dict[str, str], Details]:
     """(command, env, details) of a container of that image, for `lifecycle.create_container`.
 
-    What is not given is the image's. An entrypoint that is given takes the image's command away with its entrypoint;
-    an empty one (`[]` or `[""]`) means none.
+    What is not given is the image's. An entrypoint that is given takes the image's command away with its own;
+    `[""]` is none, and so is `[]`, which leaves the command.
     """
     config = image.config
     words = list(command)
+    if not entrypoint:
+        words = words or list(config.get("Cmd") or [])
     if entrypoint is None:
         entrypoint = config.get("Entrypoint") or []
-        words = words or list(config.get("Cmd") or [])
     elif list(entrypoint) == [""]:
         entrypoint = []
     if not entrypoint and not words:

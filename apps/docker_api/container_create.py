@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.containers import ports
 from apps.containers.models import Container
+from apps.delivery.images import Image, container_details
 from apps.docker_api import images
 from apps.docker_api.changes import change
 from apps.docker_api.container_shapes import EXPOSED, KEPT
@@ -34,7 +35,12 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
     body = request.body
     settings = read_object(body, "HostConfig")
     check_container(body)
-    images.find(read_text(body, "Image"))
+    image = images.find(request.host, read_text(body, "Image"))
+    if image is not None:
+        offered = image.config.get("ExposedPorts") or {}
+        signal = read_text(body, "StopSignal") or read_text(image.config, "StopSignal")
+        exposed = {**offered, **read_object(body, "ExposedPorts")}
+        body = {**body, "ExposedPorts": exposed, "StopSignal": signal}
     name = request.value("name").removeprefix("/") or None
     facts["name"] = name or ""
     holder = (
@@ -43,7 +49,7 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
     facts["holder"] = holder or ""
     wishes = _read_wishes(request, settings)
     published = ports.read(_write_ports(body, settings))
-    fields = _read_fields(body, settings)
+    fields = {**_read_fields(body, settings), **_read_process(body, image)}
 
     def work(locked: Host) -> Container:
         wanted: list[tuple[Network, Wish]] = []
@@ -110,20 +116,32 @@ def _read_exposed(body: Mapping[str, Any]) -> dict[str, Any]:
     return {EXPOSED: sorted({f"{port.port}/{port.protocol}" for port in exposed})} if exposed else {}
 
 
-def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _read_process(body: Mapping[str, Any], image: Image | None) -> dict[str, Any]:
+    """What runs, as whom and where: of the image what is not asked for."""
     pairs = [pair.partition("=") for pair in read_texts(body, "Env")]
+    env = {name: value for name, equals, value in pairs if equals}
+    entrypoint, command = read_texts(body, "Entrypoint"), read_texts(body, "Cmd")
+    name = read_text(body, "Image")
+    place = {"user": read_text(body, "User"), "working_dir": read_text(body, "WorkingDir")}
+    if image is None:
+        return {"image_name": name, "command": [*entrypoint, *command], "env": env, **place}
+    given = entrypoint if body.get("Entrypoint") is not None else None
+    command, env, details = container_details(
+        image, name, command=command, entrypoint=given, env=env, **place
+    )
+    return {**details, "command": command, "env": env}
+
+
+def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     seconds = read_number(body, "StopTimeout") if body.get("StopTimeout") is not None else None
     return {
         "hostname": read_text(body, "Hostname") or None,
-        "command": [*read_texts(body, "Entrypoint"), *read_texts(body, "Cmd")],
-        "env": {name: value for name, equals, value in pairs if equals},
         "labels": read_map(body, "Labels"),
         "stop_timeout": 10.0 if seconds is None else float(seconds) if seconds >= 0 else FOR_EVER,
         "stop_signal": _read_stop_signal(body),
         "terminal": bool(body.get("Tty")),
         "open_stdin": bool(body.get("OpenStdin")),
         "auto_remove": bool(settings.get("AutoRemove")),
-        "image_name": read_text(body, "Image"),
         "dns": read_texts(settings, "Dns"),
         "dns_search": read_texts(settings, "DnsSearch"),
         "dns_options": read_texts(settings, "DnsOptions"),

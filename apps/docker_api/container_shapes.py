@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.api.inspect import STATUS, describe_attachments, describe_container
 from apps.containers.models import Container
-from apps.docker_api import images
+from apps.docker_api.image_shapes import HOST, HOST_ID
 from apps.docker_api.versions import STRUCTURED, Version
 from workers.contract.publishing import ALL4, ALL6
 
@@ -84,7 +84,7 @@ def _outline(container: Container, networks: dict[str, Any], now: datetime) -> d
     return {
         "Id": container.pk,
         "Names": [f"/{container.name}"],
-        "Image": container.image_name or images.HOST,
+        "Image": container.image_name or HOST,
         "ImageID": _image_id(container),
         "Command": " ".join([*container.entrypoint, *container.command]),
         "Created": int(container.created.timestamp()),
@@ -115,7 +115,7 @@ def _list_ports(container: Container) -> list[dict[str, Any]]:
 
 
 def _image_id(container: Container) -> str:
-    return f"sha256:{container.image}" if container.image else images.HOST_ID
+    return f"sha256:{container.image}" if container.image else HOST_ID
 
 
 def tell_status(container: Container, now: datetime) -> str:
@@ -193,7 +193,7 @@ def _describe_config(container: Container, shown: Mapping[str, Any]) -> dict[str
         "OpenStdin": container.open_stdin,
         "Env": shown["Env"] or None,
         "Cmd": shown["Cmd"],
-        "Image": container.image_name or images.HOST,
+        "Image": container.image_name or HOST,
         "Volumes": None,
         "WorkingDir": container.working_dir,
         "Entrypoint": container.entrypoint or None,

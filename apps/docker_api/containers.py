@@ -19,7 +19,7 @@ from apps.delivery.questions import ask
 from apps.docker_api.changes import change
 from apps.docker_api.container_shapes import RUNNING, inspect_shape, list_shapes, now, status_of
 from apps.docker_api.filters import fits_labels, matches, read_time
-from apps.docker_api.images import HOST
+from apps.docker_api.image_shapes import HOST
 from apps.docker_api.news import Listener
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Filters, Request, accept_filters

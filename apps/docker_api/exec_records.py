@@ -28,6 +28,8 @@ class Exec:
     stderr: bool
     columns: int = 80
     rows: int = 24
+    user: str = ""
+    working_dir: str = ""
     started: bool = False
     running: bool = False
     exit_code: int | None = None

@@ -32,14 +32,10 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
     command = read_texts(body, "Cmd")
     if not command or not command[0]:
         raise EngineError(400, "No exec command specified")
-    for unknown in ("User", "WorkingDir"):
-        if read_text(body, unknown):
-            raise EngineError(
-                400, f"{unknown} is not supported: commands run as root, in the root directory."
-            )
     env = dict(pair.split("=", 1) for pair in read_texts(body, "Env") if "=" in pair)
     # Refused here already, when it does not run.
-    exec_arguments(container, command, env)
+    place = {"user": read_text(body, "User"), "working_dir": read_text(body, "WorkingDir")}
+    exec_arguments(container, command, env, **place)
     columns, rows = _read_size(body)
     made = Exec(
         exec_records.new_id(),
@@ -52,6 +48,8 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
         stderr=bool(body.get("AttachStderr")),
         columns=columns,
         rows=rows,
+        user=place["user"],
+        working_dir=place["working_dir"],
     )
     return Answer({"Id": exec_records.keep(made).id}, status=201)
 
@@ -140,7 +138,9 @@ def _find_container(request: Request, found: Exec) -> Container:
 
 
 def _prepare(found: Exec, container: Container) -> Session:
-    arguments = exec_arguments(container, list(found.command), found.env)
+    arguments = exec_arguments(
+        container, list(found.command), found.env, user=found.user, working_dir=found.working_dir
+    )
     window = {"tty": found.tty, "columns": found.columns, "rows": found.rows}
     return Session(container.host, found.id, "exec", {**arguments, **window})
 

@@ -101,7 +101,7 @@ def test_host_and_none_are_modes_of_their_own(client: sdk.DockerClient) -> None:
         assert list(container.attrs["NetworkSettings"]["Networks"]) == [mode]
 
 
-def test_images_are_the_one_that_there_is(client: sdk.DockerClient) -> None:
+def test_the_host_itself_is_an_image(client: sdk.DockerClient) -> None:
     (image,) = client.images.list()
     assert image.tags == ["host:latest"] and client.images.get("host") == image
     assert run(client, "any").image == image

@@ -56,8 +56,8 @@ def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     )
     product.start()
     deadline = time.monotonic() + 90
-    # The last that the tour does.
-    while "container5 on isolated_nw" not in product.run("history", "--limit", "5").stdout:
+    # The last that the tour makes.
+    while "container8" not in product.run("history", "--limit", "5").stdout:
         assert time.monotonic() < deadline, product.read_logs()
         time.sleep(0.2)
     yield product

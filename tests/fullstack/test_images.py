@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.busybox import pack
+from netadmin.busybox import pack
 from tests.product import Product
 
 

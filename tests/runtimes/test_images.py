@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.busybox import pack
+from netadmin.busybox import pack
 from tests.runtimes.host import MARK, Machine, Session, find_marked, wait_until
 from workers.images.places import folder_of, root_of
 from workers.planning.objects import Process

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from netadmin.busybox import pack
 from tests.dns.upstream import outside
 from tests.docker import Docker
 from tests.isolation import enter_private_host, require_root
@@ -42,14 +43,14 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="session")
-def document(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Document:
+def document(product: Product) -> Document:
     docker = Docker(product)
     docker.await_answer()
-    tools = tmp_path_factory.mktemp("tools")
     busybox = shutil.which("busybox")
     assert busybox is not None, "Debian's busybox-static is missing"
-    for command in ("sh", "ping", "ifconfig"):
-        (tools / command).symlink_to(busybox)
+    # As everybody would: there is no registry to pull it from.
+    command = [*docker.command, "import", "--change", 'CMD ["sh"]', "-", "busybox"]
+    subprocess.run(command, input=pack(Path(busybox)), check=True)
     # Where the document says `python`.
     path = f"{docker.shell['PATH']}:{Path(sys.executable).parent}"
-    return Document({**docker.shell, "PATH": path}, tools)
+    return Document({**docker.shell, "PATH": path})

@@ -1,8 +1,4 @@
-"""The document as somebody follows it: its command lines, one after the other and word by word, and what they print.
-
-One thing is said otherwise to the client until it is there: instead of the image `busybox`, whose command is its shell,
-it is `host` with busybox's shell.
-"""
+"""The document as somebody follows it: its command lines, one after the other and word by word, and what they print."""
 
 import re
 import subprocess
@@ -38,8 +34,6 @@ def read_lines() -> list[str]:
 class Document:
     environment: Mapping[str, str]
     """In which `docker` speaks to the engine, and `python` is there."""
-    tools: Path
-    """Where busybox and the names of its commands are."""
     left: list[str] = field(default_factory=read_lines)
 
     def expect(self, line: str) -> None:
@@ -49,8 +43,7 @@ class Document:
     def run(self, line: str) -> str:
         """The next line of the document, in a shell, where it must succeed; what it printed."""
         self.expect(SHELL + line)
-        shell = f" -e PATH={self.tools} -e 'PS1={INSIDE}' host {self.tools}/sh"
-        return self.do_besides(re.sub(r" busybox$", shell, line))
+        return self.do_besides(line)
 
     def do_besides(self, line: str) -> str:
         """A line that the document does not have."""

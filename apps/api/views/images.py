@@ -1,10 +1,10 @@
 """/images/"""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -17,8 +17,6 @@ from apps.accounts.roles import account
 from apps.api import requests
 from apps.api.views.base import HOST, chosen_host, given, parameter, read, storable
 from apps.delivery import images
-from apps.delivery.changes import Change, record
-from apps.delivery.rights import demand
 from apps.hosts.models import Host
 from workers.contract.transfers import PIECE
 
@@ -45,12 +43,11 @@ class RemovedImage(serializers.Serializer[Any]):
 class _Images(APIView):
     permission_classes = [OperatorChanges]
 
-    def begin(self, action: str, detail: dict[str, Any]) -> tuple[Host, Change]:
-        """The host and the change, to which the right is asked for before the host does anything."""
-        host = chosen_host(self.request, None)
-        change = Change(actor=account(self.request.user), action=action, detail=detail)
-        demand(change.actor, action, host)
-        return host, change
+    def host(self) -> Host:
+        return chosen_host(self.request, None)
+
+    def recorded(self, action: str, detail: dict[str, Any]) -> AbstractContextManager[None]:
+        return images.recorded(account(self.request.user), action, self.host(), detail)
 
 
 class ImagesView(_Images):
@@ -60,7 +57,7 @@ class ImagesView(_Images):
     def get(self, request: Request) -> Response:
         """All images of one host, newest first."""
         given(request)
-        found = images.list_images(chosen_host(request, None))
+        found = images.list_images(self.host())
         return Response(ImageOut(found, many=True).data)  # type: ignore[arg-type]
 
     @extend_schema(
@@ -77,9 +74,10 @@ class ImagesView(_Images):
         """Make an image of a tar with a root file system, which is the body: plain, or packed by gzip, bzip2 or xz."""
         known = given(request, "name", "change", "message")
         name, changes, message = known.get("name", ""), known.getlist("change"), known.get("message", "")
-        host, change = self.begin("image.import", {"name": name})
-        image = images.import_image(host, _chunks(request), name=name, changes=changes, message=message)
-        note(change, host)
+        with self.recorded("image.import", {"name": name}):
+            image = images.import_image(
+                self.host(), _chunks(request), name=name, changes=changes, message=message
+            )
         return Response(ImageOut(image).data, status=201)
 
 
@@ -92,9 +90,8 @@ class LoadView(_Images):
     def post(self, request: Request) -> Response:
         """Take in an archive of `docker save`, which is the body. `loaded` in the answer names what it held."""
         given(request)
-        host, change = self.begin("image.load", {})
-        loaded = images.load_images(host, _chunks(request))
-        note(change, host)
+        with self.recorded("image.load", {}):
+            loaded = images.load_images(self.host(), _chunks(request))
         return Response({"loaded": loaded}, status=201)
 
 
@@ -105,15 +102,14 @@ class ImageView(_Images):
     def get(self, request: Request, name: str) -> Response:
         """One image with its own JSON."""
         given(request)
-        return Response(ImageOut(images.find_image(chosen_host(request, None), _plain(name))).data)
+        return Response(ImageOut(images.find_image(self.host(), _plain(name))).data)
 
     @extend_schema(parameters=[HOST, FORCE], responses={200: RemovedImage})
     def delete(self, request: Request, name: str) -> Response:
         """Take a name away, and with the last one the image."""
         force = given(request, "force").get("force", "").lower() in ("1", "true")
-        host, change = self.begin("image.remove", {"name": _plain(name), "force": force})
-        removed = images.remove_image(host, _plain(name), force=force)
-        note(change, host)
+        with self.recorded("image.remove", {"name": _plain(name), "force": force}):
+            removed = images.remove_image(self.host(), _plain(name), force=force)
         return Response(
             {
                 "untagged": [what for kind, what in removed if kind == "Untagged"],
@@ -127,19 +123,12 @@ class TagView(_Images):
     def post(self, request: Request, name: str) -> Response:
         """Give an image one more name, which another loses if it had it."""
         new = read(requests.ImageTag, request)["name"]
-        host, change = self.begin("image.tag", {"name": _plain(name), "new": new})
-        image = images.tag_image(host, _plain(name), new)
-        note(change, host)
+        with self.recorded("image.tag", {"name": _plain(name), "new": new}):
+            image = images.tag_image(self.host(), _plain(name), new)
         return Response(ImageOut(image).data)
 
 
 _plain = partial(storable, "name")
-
-
-def note(change: Change, host: Host) -> None:
-    """The line in the history, once the host has done it."""
-    with transaction.atomic():
-        record(change, host, host)
 
 
 def _chunks(request: Request) -> Iterator[bytes]:

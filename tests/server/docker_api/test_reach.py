@@ -12,8 +12,14 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True), pyte
 TCP = ("127.0.0.1", 8000)
 WITHOUT_CHANGE = {"POST /auth", "POST /containers/{}/wait"}
 """Not GET, and changing nothing."""
-OPERATORS_ONLY = {"POST /networks/prune"}
-"""It concerns networks of everybody's; the change itself refuses a member."""
+OPERATORS_ONLY = {
+    "POST /networks/prune",
+    "POST /images/load",
+    "POST /images/prune",
+    "POST /images/{}/tag",
+    "DELETE /images/{}",
+}
+"""They concern what is everybody's; the change itself refuses a member."""
 
 
 def line(route: Route) -> str:

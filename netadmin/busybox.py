@@ -1,6 +1,7 @@
 """An image to make containers from: busybox, packed from a static one as Debian's busybox-static has it."""
 
 import io
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -8,8 +9,14 @@ from pathlib import Path
 FOLDERS = ("bin", "dev", "etc", "proc", "root", "sys", "tmp", "var")
 
 
+def find() -> Path | None:
+    """This machine's."""
+    found = shutil.which("busybox")
+    return Path(found) if found else None
+
+
 def pack(program: Path) -> bytes:
-    """A root file system with a static busybox and its commands, as `docker import` takes it."""
+    """A root file system with a static busybox and its commands, as `image import` and `docker import` take it."""
     listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
