@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml .ci/dashboard $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print)
 
-.PHONY: install install-dev run demo test faults soak bench diff-docker lint format screenshots clean-host locks
+.PHONY: install install-dev run demo test faults soak bench diff-docker lint audit format screenshots clean-host locks
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -55,6 +55,10 @@ lint: install-dev
 	cd frontend && PATH=$(CURDIR)/.venv/bin:$$PATH npm run --silent check
 	NETADMIN_STATE_DIR=$(CURDIR)/build/lint $(BIN)/mypy apps netadmin workers
 	$(BIN)/lint-imports
+
+# Known weaknesses of the locked packages, as far as the registries tell.
+audit: install-dev
+	@.ci/audit
 
 format: install-dev
 	$(BIN)/ruff check --fix .
