@@ -2,8 +2,12 @@
 
 import http.client
 import json
+import os
+import signal
+import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.product import Product
 
 PATIENCE = 60.0
+DRIFT = "netadmin_host_drift_mended_total"
 LOGGED = {"NETADMIN_LOG_FORMAT": "json", "NETADMIN_LOG_LEVEL": "info"}
 
 
@@ -62,14 +67,25 @@ def scrape(product: Product, token: str) -> dict[tuple[str, ...], float]:
     }
 
 
+def await_metrics(
+    product: Product, token: str, ready: Callable[[dict[tuple[str, ...], float]], bool]
+) -> dict[tuple[str, ...], float]:
+    """The first scrape of which that is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not ready(told := scrape(product, token)):
+        assert time.monotonic() < deadline, sorted(told.items())
+        time.sleep(0.2)
+    return told
+
+
 def test_prometheus_sees_requests_changes_operations_and_names(product: Product, token: str) -> None:
     product.reaches("one", "two", "10.43.0.3")
-    deadline = time.monotonic() + PATIENCE
-    asked = ("netadmin_dns_answer_seconds_count", "node1", "local")
+    product.run("resolve", "one", "outside.example")
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    answers = "netadmin_dns_answer_seconds_count"
+    awaited = [(answers, "node1", "local"), (answers, "node1", "failed"), (DRIFT, "node1")]
     # Hosts tell what they have counted every ten seconds.
-    while not (told := scrape(product, token)).get(asked):
-        assert time.monotonic() < deadline, sorted(told)
-        time.sleep(0.5)
+    told = await_metrics(product, token, lambda told: all(told.get(key) for key in awaited))
     assert told["netadmin_host_up", "node1"] == 1
     assert told["netadmin_host_lag_revisions", "node1"] == 0
     assert told["netadmin_host_change_seconds_count", "node1"] >= 3
@@ -79,6 +95,26 @@ def test_prometheus_sees_requests_changes_operations_and_names(product: Product,
     requests = {key[1:]: value for key, value in told.items() if key[0] == "netadmin_request_seconds_count"}
     assert requests["POST", "container-list", "2xx"] == 2
     assert told["netadmin_subnet_addresses_left", "lab", *_place(told)] == 251
+
+
+def test_a_host_that_takes_in_nothing_is_seen_by_lag_and_age(product: Product, token: str) -> None:
+    worker = product.find_part("host worker")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        asking = threading.Thread(
+            target=ask, args=(product, token, "POST", "/api/v1/networks/", {"name": "late"})
+        )
+        asking.start()
+        told = await_metrics(
+            product, token, lambda told: told["netadmin_host_oldest_change_seconds", "node1"] > 1
+        )
+        assert told["netadmin_host_lag_revisions", "node1"] >= 1
+        assert told["netadmin_host_changes_waiting", "node1"] == 1
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    asking.join()
+    keys = ("oldest_change_seconds", "changes_waiting", "lag_revisions")
+    await_metrics(product, token, lambda told: not any(told[f"netadmin_host_{key}", "node1"] for key in keys))
 
 
 def _place(told: dict[tuple[str, ...], float]) -> tuple[str, ...]:
