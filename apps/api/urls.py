@@ -1,5 +1,9 @@
 """/api/v1/"""
 
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest
 from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import Route, SimpleRouter
@@ -17,7 +21,7 @@ from apps.api.views.summary import SummaryView
 
 
 class Router(SimpleRouter):
-    """Lists of objects can be deleted, where a view knows how."""
+    """Lists of objects can be deleted, where a view knows how. An object may be called as what is done to its list."""
 
     routes = [
         route._replace(mapping={**route.mapping, "delete": "destroy_many"})
@@ -25,6 +29,30 @@ class Router(SimpleRouter):
         else route
         for route in SimpleRouter.routes
     ]
+
+    def get_urls(self) -> Any:
+        urls: Any = super().get_urls()
+        views = {url.name: url.callback for url in urls}
+        for url in urls:
+            basename, detail = (url.callback.initkwargs[key] for key in ("basename", "detail"))
+            of_object = views.get(f"{basename}-detail")
+            if of_object and not detail and url.name != f"{basename}-list":
+                url.callback = _give_way(url.callback, of_object, url.name.removeprefix(f"{basename}-"))
+        return urls
+
+
+def _give_way(view: Any, of_object: Any, name: str) -> Any:
+    """`view`, but what it does not do is done to the object of that name."""
+
+    @wraps(view)
+    def choose(request: HttpRequest, **given: Any) -> Any:
+        method = str(request.method).lower()
+        if method in of_object.actions and method not in view.actions:
+            given["id"] = name
+            return of_object(request, **given)
+        return view(request, **given)
+
+    return choose
 
 
 router = Router()

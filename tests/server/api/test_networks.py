@@ -56,6 +56,14 @@ def test_addresses_without_a_slash_at_the_end_work_too(operator: Any) -> None:
     assert operator.get("/api/v1/networks").json()["count"] == 4
 
 
+@pytest.mark.parametrize("name", ["plan", "prune"])
+def test_a_network_may_be_called_as_what_is_done_to_all(operator: Any, name: str) -> None:
+    assert operator.post("/api/v1/networks/", {"name": name}, format="json").status_code == 201
+    assert operator.get(f"/api/v1/networks/{name}/").json()["name"] == name
+    assert operator.delete(f"/api/v1/networks/{name}/").status_code == 204
+    assert operator.get(f"/api/v1/networks/{name}/").status_code == 404
+
+
 def test_a_removed_network_is_gone_when_its_host_says_so(operator: Any) -> None:
     create(operator)
     response = operator.delete(f"{NETWORKS}isolated_nw/")

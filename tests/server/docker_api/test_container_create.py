@@ -100,7 +100,6 @@ async def test_a_network_may_be_named_by_its_id(engine: Engine) -> None:
         ({"HostConfig": {"NetworkMode": "nosuch"}}, 404, "network nosuch not found"),
         ({"HostConfig": {"NetworkMode": "container:c0"}}, 400, "share another one's network"),
         ({"HostConfig": {"Binds": ["/a:/b"]}}, 400, "netadmin has no volumes"),
-        ({"HostConfig": {"AutoRemove": True}}, 400, "--rm"),
         ({"HostConfig": {"OomScoreAdj": 5}}, 400, "leave OomScoreAdj out"),
         ({"HostConfig": {"ShmSize": 67108864}}, 400, "limits of memory"),
         ({"HostConfig": {"LogConfig": {"Type": "syslog"}}}, 400, "leave LogConfig out"),
