@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse_lazy
 
 from netadmin.environment import Environment
+from workers.checkpoints import BACKSTOP
 from workers.tracing import OURS
 
 ENVIRONMENT = Environment.read()
@@ -84,7 +85,9 @@ def _database() -> dict[str, Any]:
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;"
+                # The server worker works the log off, so that no request waits for the disk.
+                f"PRAGMA wal_autocheckpoint={BACKSTOP};",
             },
         }
     return {

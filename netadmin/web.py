@@ -18,7 +18,7 @@ import uvicorn
 
 from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
-from netadmin.garbage import spare_the_loaded
+from workers.garbage import spare_the_loaded
 from workers.tracing import name_process
 
 log = logging.getLogger(__name__)

@@ -7,14 +7,17 @@ schedule in memory, since nothing in it is rarer than some seconds.
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 from celery.beat import Scheduler, Service
 from celery.signals import setup_logging, worker_ready
+from django.conf import settings
 
 from netadmin.celery import app
-from netadmin.garbage import spare_the_loaded
 from netadmin.pulse import give_pulse
+from workers.checkpoints import work_off_for_ever
+from workers.garbage import spare_the_loaded
 from workers.tracing import name_process
 
 
@@ -30,6 +33,10 @@ def _begin(**_: Any) -> None:
     spare_the_loaded()
     give_pulse()
     threading.Thread(target=_beat, name="beat", daemon=True).start()
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        path = Path(database["NAME"])
+        threading.Thread(target=work_off_for_ever, args=(path,), name="checkpoints", daemon=True).start()
 
 
 def _leave_logging(**_: Any) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from itertools import groupby
 
 from workers.contract.names import Entry, Holder
@@ -63,16 +63,19 @@ class Actuator:
         self.mended: list[str] = []
         """What the last look had to put right first, in sentences."""
 
-    def observe(self, wanted: Objects, unchanged: Container[str] = ()) -> Objects:
+    def observe(self, wanted: Objects, unchanged: Container[str], breathe: Callable[[], None]) -> Objects:
         """Everything of ours there is, names and held ports excepted. A running process counts as the wanted one
         if it is of the same incarnation: what else it was started with cannot be seen any more.
 
-        `unchanged`: sandboxes that need not be looked into.
+        `unchanged`: sandboxes that need not be looked into; `breathe`: see `Kernel.observe`.
         """
         self.touched.clear()
         self.mended = self._ensure(wanted)
+        if self.mended:
+            # It is told with the rest, which the look therefore has to come to.
+            breathe = _go_on
         sysctls = (item for item in wanted.values() if isinstance(item, Sysctls))
-        found = self._kernel.observe(sysctls, unchanged)
+        found = self._kernel.observe(sysctls, unchanged, breathe)
         self._runs = self._supervisor.status()
         for container, run in self._runs.items():
             if run.state != "running":
@@ -284,6 +287,10 @@ class Actuator:
     @staticmethod
     def _named(entries: Iterable[Entry], failures: dict[tuple[str, str], str]) -> Results:
         return {Name(entry=entry).key: failures.get(_address(entry), "") for entry in entries}
+
+
+def _go_on() -> None:
+    """Do not break off."""
 
 
 def _address(entry: Entry) -> tuple[str, str]:

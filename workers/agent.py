@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from workers.actuator import Actuator
-from workers.attention import Attention, watch_exits, watch_service
+from workers.attention import Attention, Interrupted, watch_exits, watch_service
 from workers.awaited import Awaited
 from workers.contract.reports import DRIFT, Drift, Exit, Facts, Look, Report
 from workers.contract.state import Delta, Row
@@ -64,6 +64,7 @@ class Agent(threading.Thread):
         self._host, self._state_dir, self._send = host, state_dir, send
         self._dns, self._doors, self._supervisor = dns, doors, supervisor
         self._inbox: queue.SimpleQueue[tuple[float, Item]] = queue.SimpleQueue()
+        self._pressing = threading.Event()  # Something came that does not wait for a look.
         self._ledger = Ledger(str(dns))
         self._unsent: Report | None = None
         self._unsent_to: set[str] = set()
@@ -81,6 +82,8 @@ class Agent(threading.Thread):
 
     def put(self, item: Item) -> None:
         self._inbox.put((time.monotonic(), item))
+        if isinstance(item, Delta | Exit):
+            self._pressing.set()
 
     def run(self) -> None:
         """Restore the host from memory, then serve the inbox for ever."""
@@ -124,8 +127,10 @@ class Agent(threading.Thread):
         # A host that was never told anything has nothing to mend: what there is stays till the server speaks.
         if self._feeds.own.epoch and now >= self._next_look:
             self._next_look = now + RETRY_EVERY
-            done = self._look()
-            self._plan_look(now, done=done)
+            try:
+                self._plan_look(now, done=self._look())
+            except Interrupted:
+                self._next_look = self._attention.put_off(self._kernel.looked_into)
             self._heed()
         if now >= self._next_beat:
             self._next_beat = now + BEAT_EVERY
@@ -188,6 +193,7 @@ class Agent(threading.Thread):
         found: list[tuple[float, Item]] = []
         with suppress(queue.Empty):
             found.append(self._inbox.get(timeout=wait))
+            self._pressing.clear()
             while True:
                 found.append(self._inbox.get_nowait())
         now = time.monotonic()
@@ -251,7 +257,7 @@ class Agent(threading.Thread):
             for exit_ in self._actuator.exits():
                 self._record_exit(exit_)
             self._actuator.keep_remains(self._reconciler.desired.containers)
-            drifted = self._reconciler.look(self._attention.begin())
+            drifted = self._reconciler.look(self._attention.begin(), self._give_way)
             made = self._actuator.sandboxes
             found = self._attention.finish(drifted, self._reconciler.sandboxes(), made)
             made.clear()
@@ -272,6 +278,11 @@ class Agent(threading.Thread):
         )
         self._report_outcomes(began, look)
         return True
+
+    def _give_way(self) -> None:
+        # The first look is what all changes wait for.
+        if self._ready and self._pressing.is_set():
+            self._attention.give_way()
 
     def _report_outcomes(self, began: float, look: Look | None = None) -> None:
         outcomes = self._reconciler.outcomes()

@@ -23,9 +23,19 @@ SHARE = 4.0
 """… and this many times as long as the last look took: whoever goes on changing what is ours gets a fifth of us."""
 TURNS = 8
 """Looks in which each sandbox that no notice told of has been looked into once: notices do not tell all there is."""
+SLICE = 0.03
+"""Seconds that a look goes on at least before it is broken off for a change that has come …"""
+AGAIN = 0.1
+"""… after which it is begun again …"""
+PUT_OFF = 2.0
+"""… till it has been put off for so long: then changes wait for it."""
 AWAY = 0.1
 """Seconds between two tries to reach a process that has ended."""
 EXITS_AWAY = 0.2
+
+
+class Interrupted(Exception):
+    """A look was broken off, having changed nothing; what it has seen counts."""
 
 
 class Attention:
@@ -39,9 +49,13 @@ class Attention:
         """Where something was changed, by whomever, since the last look that could be finished began."""
         self._heard: set[str] = set()
         """Sandboxes whose changes were told before the last finished look looked into them."""
+        self._seen: set[str] = set()
+        """Sandboxes that looks have looked into which were broken off since."""
         self._turn = 0
         self._looked = time.time()
         self._rested = self._began = 0.0
+        self._first_began: float | None = None
+        """When the look began for the first time that has been broken off ever since."""
         threading.Thread(target=self._watch, name="notices", daemon=True).start()
 
     def heed(self, touched: set[str], sandboxes: set[str]) -> None:
@@ -66,11 +80,28 @@ class Attention:
         """
         self._changed |= self._notices.drain()
         self._began = time.monotonic()
-        self._turn = (self._turn + 1) % TURNS
+        if self._first_began is None:
+            self._first_began = self._began
         if EVERYTHING in self._changed:
             return set()
-        due = sorted(self._heard)[self._turn :: TURNS]
-        return self._heard.difference(self._changed, due)
+        due = set(sorted(self._heard)[self._turn :: TURNS])
+        return self._heard.difference(self._changed, due - self._seen)
+
+    def give_way(self) -> None:
+        """Raise Interrupted if the look that has begun can be put off for a change that has come."""
+        now = time.monotonic()
+        if now >= self._began + SLICE and now < (self._first_began or now) + PUT_OFF:
+            raise Interrupted
+
+    def put_off(self, looked_into: set[str]) -> float:
+        """The look was broken off; when to begin it again (monotonic seconds). `looked_into`: what it came to.
+
+        What is changed there from here on, or was behind its back, will be told of.
+        """
+        self._changed -= looked_into
+        self._seen |= looked_into
+        self._rested = time.monotonic() + AGAIN
+        return self._rested
 
     def finish(self, texts: Iterable[str], sandboxes: set[str], made: set[str]) -> list[Drift]:
         """A look has been done, and found what `texts` say. When each began.
@@ -79,6 +110,9 @@ class Attention:
         """
         # What comes in from here on may have been changed behind it; until here nothing was taken in.
         self._changed.clear()
+        self._seen.clear()
+        self._first_began = None
+        self._turn = (self._turn + 1) % TURNS
         self._heard = self._notices.followed
         now, told, before = time.time(), self._since, self._looked
         self._since, self._looked = None, now

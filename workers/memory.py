@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from workers.checkpoints import Checkpoints
 from workers.contract.state import Row
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Memory:
             log.error("%s cannot be read (%s); it is put aside", path, error)
             path.replace(path.with_suffix(".broken"))
             self._db = _open(path)
+        self._checkpoints = Checkpoints(path, self._db)
 
     def rows(self) -> list[Row]:
         """Rows without content shall be gone, which the server was not told yet."""
@@ -137,9 +139,11 @@ class Memory:
         except sqlite3.Error as error:
             log.error("changes could not be written to disk, which is tried again: %s", error)
             return
+        self._checkpoints.count(len(self._late))
         self._late.clear()
 
     def close(self) -> None:
+        self._checkpoints.close()
         self._db.close()
 
 

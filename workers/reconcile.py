@@ -91,10 +91,10 @@ class Reconciler:
         held_up = self._held_up.pop(exit_.container, set())
         self._settle(self.desired.affected_by("container", exit_.container) | held_up)
 
-    def look(self, unchanged: Container[str] = ()) -> list[str]:
+    def look(self, unchanged: Container[str] = (), breathe: Callable[[], None] = lambda: None) -> list[str]:
         """Find out what there is, and mend what differs from what should be; says what had drifted.
 
-        `unchanged`: sandboxes that need not be looked into.
+        `unchanged`: sandboxes that need not be looked into; `breathe` may break the look off while it only reads.
         """
         began = monotonic()
         surroundings = self._surroundings()
@@ -104,7 +104,7 @@ class Reconciler:
         self._rendered_for = msgspec.structs.replace(surroundings, ended=dict(surroundings.ended))
         self._stale.clear()
         rendered, ending = set(owners), set(self._ending)
-        self._found = self._actuator.observe(self._wanted, unchanged)
+        self._found = self._actuator.observe(self._wanted, unchanged, breathe)
         drift = self._actuator.mended if known else []
         if FIREWALL in self._actuator.touched:
             # The table was made anew: what was in it is no news of its own.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import redis
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 from kombu import Queue
 from kombu.exceptions import ChannelError, OperationalError
 
@@ -32,6 +32,7 @@ from workers.contract.reports import Report
 from workers.contract.state import Delta
 from workers.contract.transfers import PATIENCE
 from workers.dns.client import NameService, NameServiceError
+from workers.garbage import spare_the_loaded
 from workers.images.errors import ImageError
 from workers.images.places import folder_of
 from workers.images.questions import KINDS as IMAGE_KINDS
@@ -128,6 +129,7 @@ def make_app(configuration: Configuration) -> Celery:
             askers.submit(_answer_question, question, configuration, answers)
 
     setup_logging.connect(_leave_logging, weak=False)
+    worker_ready.connect(lambda **_: spare_the_loaded(), weak=False)
     agent.start()
     return app
 

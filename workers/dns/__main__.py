@@ -15,6 +15,7 @@ from workers.dns.forward import Forwarder
 from workers.dns.memory import Memory
 from workers.dns.server import Counters, Resolver
 from workers.dns.service import Service
+from workers.garbage import spare_the_loaded
 from workers.local.door import DoorError, open_door
 from workers.local.loops import loop_factory
 
@@ -56,6 +57,7 @@ async def _run(control: Path, memory: Path, resolv_conf: Path) -> None:
 async def _serve(service: Service, door: socket.socket, stop: asyncio.Event) -> None:
     """Answer from memory, then also do as we are told, until `stop` is set."""
     await service.recall()
+    spare_the_loaded()
     server = await Control(service).serve(door)
     tending = asyncio.create_task(service.tend())
     stopping = asyncio.create_task(stop.wait())

@@ -1,6 +1,6 @@
 """The one way to the kernel: look at what is there, and make one object what it should be."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from workers.kernel import files
 from workers.kernel.announce import Announcer
@@ -79,19 +79,30 @@ class Kernel:
         self._look.close()
         self._namespaces.close()
 
-    def observe(self, sysctls: Iterable[Sysctls] = (), unchanged: Container[str] = ()) -> Objects:
+    def observe(
+        self,
+        sysctls: Iterable[Sysctls] = (),
+        unchanged: Container[str] = (),
+        breathe: Callable[[], None] = lambda: None,
+    ) -> Objects:
         """Everything of ours that is there now, equal to what was created unless somebody changed it.
 
         The kernel has thousands of settings and no mark of ours on any: only those of `sysctls` are looked at.
         `unchanged`: sandboxes in which, as notices tell, nothing has been changed since the last time.
+        `breathe` may break it off, by an exception, before each sandbox that is looked into.
         """
         with explained("The state of the kernel cannot be read"):
-            found = observe(self._look, self._interiors, unchanged)
+            found = observe(self._look, self._interiors, unchanged, breathe)
         # What a worker that was killed left on its way out.
         self._departures.begin()
         found.update((entry.key, entry) for entry in self._ruleset.entries())
         found.update((now.key, now) for wanted in sysctls if (now := self._find_sysctls(wanted)))
         return found
+
+    @property
+    def looked_into(self) -> set[str]:
+        """Names of the sandboxes that the last `observe` looked into, also when it was broken off."""
+        return self._interiors.looked_into
 
     def create(self, wanted: KernelObject) -> None:
         """Make an object; what is there already and is ours is brought to what is wanted."""

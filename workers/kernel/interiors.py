@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from workers.kernel import files
@@ -33,26 +33,36 @@ class Interiors:
         self._namespaces = namespaces
         self._known: dict[str, tuple[int, Interior]] = {}
         self.files = files.Reader()
-        self.dumped = 0
-        """How many were looked into by the last `look`."""
+        self.looked_into: set[str] = set()
+        """Names of those that the last `look` looked into, also when it was broken off."""
 
-    def look(self, leaving: set[int], unchanged: Container[str] = ()) -> list[Interior]:
+    def look(
+        self,
+        leaving: set[int],
+        unchanged: Container[str] = (),
+        breathe: Callable[[], None] = lambda: None,
+    ) -> list[Interior]:
         """Of all sandboxes of ours. Other ends of links that are `leaving` are gone, and their routes with them.
 
         `unchanged`: sandboxes in which nothing has been changed since the last look. One that was not known then, or
         whose name stands for another namespace now, is looked into all the same.
+        `breathe` is called before each, and may break the look off by an exception: what was seen till then is kept.
         """
-        known, self._known, self.dumped = self._known, {}, 0
-        for name in self._namespaces.names():
+        self.looked_into = set()
+        names = self._namespaces.names()
+        for name in names:
             identity = self._namespaces.identify(name)
-            before = known.get(name) if name in unchanged else None
+            before = self._known.get(name) if name in unchanged else None
             if before is not None and before[0] == identity:
-                self._known[name] = before
                 continue
-            self.dumped += 1
+            breathe()
+            self._known.pop(name, None)
             interior = _look_inside(self._namespaces, name, leaving)
             if interior is not None:
                 self._known[name] = identity, interior
+                self.files.read(interior.sandbox.container, name, unchanged=False)
+            self.looked_into.add(name)
+        self._known = {name: self._known[name] for name in names if name in self._known}
         return [interior for _, interior in self._known.values()]
 
 

@@ -1,6 +1,6 @@
 """Everything of ours that the kernel has now, as the objects that planning compares."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 import msgspec
@@ -35,16 +35,21 @@ class _Found:
         self.objects[found.key] = found
 
 
-def observe(look: Look, interiors: Interiors, unchanged: Container[str] = ()) -> Objects:
+def observe(
+    look: Look,
+    interiors: Interiors,
+    unchanged: Container[str] = (),
+    breathe: Callable[[], None] = lambda: None,
+) -> Objects:
     """Bridges, sandboxes with their files and routes, and ports; not the elements of the firewall.
 
-    `unchanged`: sandboxes in which nothing has been changed since the last time.
+    `unchanged`: sandboxes in which nothing has been changed since the last time; `breathe`: see `Interiors.look`.
     """
     found = _Found()
     sandboxes: dict[str, Interior] = {}
     links = {link.ifindex: link for link in look.links()}
     leaving = {index for index, link in links.items() if link.group == LEAVING_GROUP}
-    for inside in interiors.look(leaving, unchanged):
+    for inside in interiors.look(leaving, unchanged, breathe):
         sandboxes[inside.sandbox.container] = inside
         found.add(inside.sandbox)
         if inside.routes is not None:
@@ -65,18 +70,19 @@ def observe(look: Look, interiors: Interiors, unchanged: Container[str] = ()) ->
             _add_tunnel(found, look, segment, link, links)
     for inside in sandboxes.values():
         _add_macvlans(found, inside, links)
-    _add_files(found, sandboxes, interiors.files, unchanged)
+    _add_files(found, sandboxes, interiors, unchanged)
     return found.objects
 
 
 def _add_files(
-    found: _Found, sandboxes: dict[str, Interior], reader: files.Reader, unchanged: Container[str]
+    found: _Found, sandboxes: dict[str, Interior], interiors: Interiors, unchanged: Container[str]
 ) -> None:
     folders = [(container, inside.sandbox.name) for container, inside in sandboxes.items()]
     taken = {name for _, name in folders}
     # Folders whose sandbox is gone come first: of two of one container the living sandbox's is reported.
     for container, name in [folder for folder in files.marked() if folder[1] not in taken] + folders:
-        content = reader.read(container, name, name in unchanged)
+        just_read = name in unchanged or name in interiors.looked_into
+        content = interiors.files.read(container, name, just_read)
         if content is not None:
             found.add(content)
 

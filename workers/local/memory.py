@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from workers.checkpoints import Checkpoints
+
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
@@ -30,6 +32,7 @@ class Memory(Generic[E]):
             os.replace(path, path.with_name(path.name + ".broken"))
             log.error("The memory file %s is damaged (%s); put aside as %s.broken.", path, error, path.name)
             self._connection = _open(path)
+        self._checkpoints = Checkpoints(path, self._connection)
 
     def load(self) -> list[E]:
         entries: list[E] = []
@@ -43,24 +46,32 @@ class Memory(Generic[E]):
     def store(self, entries: Iterable[E], forgotten: Iterable[Key]) -> None:
         """Raise sqlite3.Error when the file cannot be written."""
         with self._connection:
-            self._connection.executemany("DELETE FROM entries WHERE kind = ? AND id = ?", forgotten)
-            self._put(entries)
+            self._connection.executemany(
+                "DELETE FROM entries WHERE kind = ? AND id = ?", gone := [*forgotten]
+            )
+            written = self._put(entries)
+        self._checkpoints.count(len(gone) + written)
 
     def replace(self, entries: Iterable[E]) -> None:
         """Forget all but `entries`, also what could not be read; raise sqlite3.Error as `store` does."""
         with self._connection:
             self._connection.execute("DELETE FROM entries")
-            self._put(entries)
+            written = self._put(entries)
+        self._checkpoints.count(2 * written)
 
     def close(self) -> None:
+        self._checkpoints.close()
         self._connection.close()
 
-    def _put(self, entries: Iterable[E]) -> None:
+    def _put(self, entries: Iterable[E]) -> int:
+        """How many they were."""
+        rows = [(*self._key_of(entry), msgspec.json.encode(entry)) for entry in entries]
         self._connection.executemany(
             "INSERT INTO entries (kind, id, body) VALUES (?, ?, ?)"
             " ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-            [(*self._key_of(entry), msgspec.json.encode(entry)) for entry in entries],
+            rows,
         )
+        return len(rows)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -1,7 +1,7 @@
 """Collecting garbage without looking through the whole program each time.
 
-A full collection takes 70 ms of processor with Django, its models and the API loaded, and Python begins one every few
-dozen requests: whichever request it met, waited for it.
+A full collection takes 70 ms of processor with Django, its models and the API loaded, and as much with what a host's
+worker loads. Python begins one every few dozen requests: whichever request or change it met, waited for it.
 """
 
 import gc
