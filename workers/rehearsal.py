@@ -13,8 +13,9 @@ from workers.contract.state import Row
 from workers.kernel.edge import Kernel
 from workers.memory import Memory
 from workers.planning.objects import Objects, Sysctls, see_process
-from workers.planning.rehearsal import plan_change, plan_repair, render_all, word
+from workers.planning.rehearsal import plan_change, plan_repair, render_all
 from workers.planning.render import Surroundings
+from workers.planning.words import collect_names, word
 from workers.runtimes.client import Supervisor
 from workers.surroundings import read_resolv_conf
 
@@ -24,11 +25,16 @@ def rehearse(state_dir: Path, host: str, changed: Sequence[Any] | None) -> dict[
     with closing(Memory(state_dir / "memory.sqlite3")) as memory:
         rows = memory.rows()
         surroundings = Surroundings(host=host, resolv_conf=read_resolv_conf(), ended=memory.ended())
+    later = msgspec.convert(changed or (), list[Row])
     if changed is None:
         operations = plan_repair(rows, _observe(state_dir, render_all(rows, surroundings)), surroundings)
     else:
-        operations = plan_change(rows, msgspec.convert(changed, list[Row]), surroundings)
-    shown = [{"verb": each.verb, "kind": each.key[0], "text": word(each)} for each in operations[:OPERATIONS]]
+        operations = plan_change(rows, later, surroundings)
+    known = collect_names([*rows, *later])
+    shown = [
+        {"verb": each.verb, "kind": each.key[0], "text": word(each, known)}
+        for each in operations[:OPERATIONS]
+    ]
     return {"operations": shown, "total": len(operations)}
 
 

@@ -31,17 +31,20 @@ def state_of(product: Product) -> object:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("network create --subnet 10.42.0.0/24 new", ["create bridge br-", "with 10.42.0.1/24"]),
+        ("network create --subnet 10.42.0.0/24 new", ["create bridge br-", "of network new: 10.42.0.1/24"]),
         (
             "network connect --ip 10.41.0.9 side alice",
-            ["create port veth", "eth1 of alice with 10.41.0.9/24"],
+            ["create port veth", "of container alice: eth1 with 10.41.0.9/24"],
         ),
-        ("network disconnect lab alice", ["remove port veth", "eth0 of alice with 10.40.0.2/24"]),
-        ("start carol", ["create sandbox carol", "create port veth", "create name holder"]),
-        ("stop alice", ["remove process of", "remove sandbox alice"]),
-        ("rename alice amy", ["change sandbox amy"]),
-        ("rm -f alice", ["remove process of", "remove sandbox alice"]),
-        ("run -d --name dora --net lab -- sleep 5", ["create sandbox dora", ": sleep 5"]),
+        ("network disconnect lab alice", ["remove port veth", "of container alice: eth0 with 10.40.0.2/24"]),
+        (
+            "start carol",
+            ["create namespace of container carol", "create port veth", "create name entry holder"],
+        ),
+        ("stop alice", ["remove process of", "remove namespace of container alice"]),
+        ("rename alice amy", ["change namespace of container amy"]),
+        ("rm -f alice", ["remove process of", "remove namespace of container alice"]),
+        ("run -d --name dora --net lab -- sleep 5", ["create namespace of container dora", ": sleep 5"]),
     ],
 )
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(

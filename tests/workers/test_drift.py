@@ -60,7 +60,7 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "table deleted": (NFT.format("delete table"), "The firewall's rules"),
     "chain flushed": (NFT.format("flush chain") + " forward", "The firewall's rules"),
     "rule added": (NFT.format("insert rule") + " forward drop", "The firewall's rules"),
-    "set emptied": (NFT.format("flush set") + " bridges", "The firewall's entry"),
+    "set emptied": (NFT.format("flush set") + " bridges", "The firewall entry"),
     "resolv.conf": ("sh -c 'echo nameserver 192.0.2.1 > /etc/netns/two/resolv.conf'", "The files"),
     "hosts removed": ("rm /etc/netns/two/hosts", "The files in /etc of container two"),
     "all files": ("rm -r /etc/netns/two", "The files in /etc of container two"),
@@ -144,7 +144,7 @@ def test_a_sysctl_of_a_container_is_put_right_by_the_next_look(furnished: Host) 
     inside("two", "sysctl", "-qw", "net.ipv4.icmp_ratemask=0")
     furnished.look()
     assert inside("two", "sysctl", "-n", "net.ipv4.icmp_ratemask") == "6168\n"
-    await_drift(furnished, before, "A sysctl of container two had been changed")
+    await_drift(furnished, before, "The sysctls of container two had been changed")
 
 
 @pytest.mark.parametrize("module", ["workers.dns", "workers.runtimes"])

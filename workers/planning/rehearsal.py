@@ -5,23 +5,7 @@ from collections.abc import Iterable, Sequence
 from workers.contract.state import Row
 from workers.planning.desired import Desired
 from workers.planning.diff import Operation, diff
-from workers.planning.objects import (
-    Bridge,
-    Element,
-    Files,
-    KernelObject,
-    Listener,
-    Macvlan,
-    Objects,
-    Port,
-    Process,
-    Redirect,
-    Remote,
-    Routes,
-    Sandbox,
-    Sysctls,
-    Tunnel,
-)
+from workers.planning.objects import Objects, Process
 from workers.planning.render import Surroundings, render
 
 
@@ -57,47 +41,3 @@ def render_all(rows: Iterable[Row], surroundings: Surroundings) -> Objects:
     for owner in desired.owners():
         objects.update(render(desired, owner, surroundings))
     return objects
-
-
-def word(operation: Operation) -> str:
-    """The operation in words: `create port veth0a1b2c3 for eth0 of web with 10.30.0.2/24`."""
-    item = operation.after or operation.before
-    assert item is not None
-    return f"{operation.verb} {item.kind} {_name(item)}"
-
-
-def _name(item: KernelObject) -> str:
-    match item:
-        case Element():
-            return f"{item.set} {item.value}"
-        case Redirect():
-            return f"{item.match.replace(' . ', ' ')} to {item.target.replace(' . ', ' ')}"
-        case Listener():
-            return f"{item.binding.protocol} {item.binding.address} {item.binding.host_port}"
-        case Bridge():
-            return " with ".join([item.device, *filter(None, [", ".join(item.addresses)])])
-        case Tunnel():
-            return f"{item.device} on {item.bridge}, VNI {item.vni}, from {item.local}"
-        case Remote():
-            return f"{item.mac} ({', '.join(item.addresses)}) by {item.tunnel} at {item.vtep}"
-        case Sandbox():
-            return item.name
-        case Files():
-            return f"of {item.sandbox}"
-        case Sysctls():
-            return f"of {item.sandbox}: {', '.join(f'{name}={value}' for name, value in item.values)}"
-        case Port():
-            return f"{item.device} for {item.interface} of {item.sandbox} with {', '.join(item.addresses)}"
-        case Macvlan():
-            return f"{item.interface} of {item.sandbox} on {item.parent} with {', '.join(item.addresses)}"
-        case Routes():
-            ways = [
-                f"default by {gateway} on {device}"
-                for gateway, device in filter(None, [item.ipv4, item.ipv6])
-            ]
-            ways += [f"{cidr} by {gateway} on {device}" for cidr, gateway, device in item.others]
-            return f"of {item.sandbox}: {', '.join(ways) or 'none'}"
-        case Process():
-            return f"of {item.container[:12]}" + (f": {' '.join(item.command)}" if item.command else "")
-        case _:
-            return item.key[1]

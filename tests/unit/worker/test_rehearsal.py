@@ -5,8 +5,9 @@ import pytest
 
 from tests.unit.worker import specs
 from workers.planning.objects import Objects, Port, Process
-from workers.planning.rehearsal import plan_change, plan_repair, render_all, word
+from workers.planning.rehearsal import plan_change, plan_repair, render_all
 from workers.planning.render import Surroundings
+from workers.planning.words import collect_names, word
 
 HERE = Surroundings(host="node1")
 LAB = specs.network("lab", "10.1.0.0/24")
@@ -56,7 +57,7 @@ def test_a_change_is_planned_from_what_should_be_whatever_there_is() -> None:
     other = specs.container("other")
     rows = [specs.row(other, 2), specs.row(specs.endpoint(other, LAB, "10.1.0.3"), 2)]
     assert {each.verb for each in plan_change(ROWS, rows, HERE)} == {"create"}
-    words = [word(each) for each in plan_change(ROWS, rows, HERE)]
-    assert "create sandbox other" in words
-    assert any(text.endswith("for eth0 of other with 10.1.0.3/24") for text in words)
+    words = [word(each, collect_names([*ROWS, *rows])) for each in plan_change(ROWS, rows, HERE)]
+    assert "create namespace of container other" in words
+    assert any(text.endswith("of container other: eth0 with 10.1.0.3/24") for text in words)
     assert plan_change([*ROWS, *rows], rows, HERE) == []
