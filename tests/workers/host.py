@@ -1,10 +1,13 @@
 """A host with its real processes (name service, supervisor, agent), and a record of what it was told."""
 
+import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +43,21 @@ def await_true(condition: Callable[[], T | None], patience: float = PATIENCE) ->
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.01)
     return found
+
+
+def await_trap(sandbox: str) -> None:
+    """Its shell has come to `trap … TERM`: till then SIGTERM ends it."""
+    bit = 1 << (signal.SIGTERM - 1)
+
+    def trapped() -> bool:
+        for process in run("ip", "netns", "pids", sandbox).split():
+            with suppress(FileNotFoundError):
+                masks = re.findall(r"Sig(?:Ign|Cgt):\s+(\w+)", Path(f"/proc/{process}/status").read_text())
+                if any(int(mask, 16) & bit for mask in masks):
+                    return True
+        return False
+
+    await_true(trapped, patience=20)
 
 
 class Host:

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tests.unit.worker.specs import container, endpoint, identify, network, removal, row
-from tests.workers.host import Host, answers, await_true, inside, run
+from tests.workers.host import Host, answers, await_trap, await_true, inside, run
 from workers.contract.state import Container, Endpoint, Network
 
 NET = network("front", "10.1.0.0/24")
@@ -88,6 +88,7 @@ def test_an_ended_process_is_told_once_and_stays_ended_over_restarts(host: Host)
 def test_a_restart_waits_for_the_old_process(host: Host) -> None:
     slow = container("slow", "sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done")
     host.settle(NET, slow, endpoint(slow, NET, "10.1.0.5"))
+    await_trap("slow")
     before = os.stat("/run/netns/slow").st_ino
     again = host.change(replace(slow, incarnation=2))
     host.send(again)
@@ -106,6 +107,7 @@ def test_a_restart_waits_for_the_old_process(host: Host) -> None:
 def test_a_slow_stop_does_not_hold_up_other_changes(host: Host) -> None:
     stubborn = container("stubborn", *STUBBORN, stop_timeout=2.0)
     host.settle(NET, stubborn)
+    await_trap("stubborn")
     stop = host.change(replace(stubborn, running=False))
     host.send(stop)
     host.settle(ONE, ONE_ON)
@@ -127,6 +129,7 @@ def test_a_forced_removal_does_not_wait_for_a_stop_under_way(host: Host) -> None
 def test_an_agent_restarted_during_a_stop_lets_the_process_have_its_time(host: Host) -> None:
     slow = container("slow", "sh", "-c", "trap 'sleep 2; exit 5' TERM; while :; do sleep 0.05; done")
     host.settle(slow)
+    await_trap("slow")
     stop = host.change(replace(slow, running=False))
     host.send(stop)
     await_true(lambda: [r for r in host.reports if r.acked == stop.revision])
