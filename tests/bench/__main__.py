@@ -4,9 +4,10 @@ Runs the whole product in a private host. Writes build/bench.json and prints it 
 the REST request until it is answered, which is when the host has applied the change.
 
 `python -m tests.bench PART...` runs some of it: host (the above), docker (beside a real Docker engine, which is fetched
-from Debian the first time), records (the database), names (DNS), takeover (of a name, beside Docker), crowd (a
-thousand endpoints), thousand (the same for the worker alone), bulk (many in one request), across (two hosts),
-overlay (tunnels), traffic (through the firewall), scale (many hosts), dashboard (the browser).
+from Debian the first time), attaches (the slowest of five hundred), records (the database), names (DNS), flood (of
+questions, from one container), takeover (of a name, beside Docker), crowd (a thousand endpoints), thousand (the same
+for the worker alone), bulk (many in one request), across (two hosts), overlay (tunnels), traffic (through the
+firewall), scale (many hosts), dashboard (the browser).
 """
 
 import os
@@ -21,10 +22,12 @@ from typing import Any
 
 from tests.bench import (
     across,
+    attaches,
     bulk,
     crowd,
     dashboard,
     engine,
+    flood,
     names,
     overlay,
     records,
@@ -227,7 +230,9 @@ def measure_one_host() -> list[Figure]:
 PARTS: dict[str, Callable[..., list[Figure]]] = {
     "host": measure_one_host,
     "docker": engine.measure,
+    "attaches": attaches.measure,
     "names": names.measure,
+    "flood": flood.measure,
     "takeover": takeover.measure,
     "crowd": crowd.measure,
     "bulk": bulk.measure,
