@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given
@@ -30,6 +31,8 @@ class Nothing:
 
     def filter(self, **_: Any) -> Any:
         raise Taken
+
+    create = filter
 
 
 def device_of(key: str, read: Callable[..., Any], field: str) -> Callable[[str], str]:
@@ -150,5 +153,94 @@ def test_an_address_of_a_container_or_host_is_one_word(kind: str) -> None:
             return
         assert re.fullmatch(r"[0-9A-Fa-f.:]*(%[A-Za-z0-9_.:-]+)?", text), text
         assert kind != "advertise" or "%" not in text
+
+    hold()
+
+
+def check_detail(field: str, make: Callable[[str], Any]) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        containers._check_details({field: make(text)}, host_network=False)  # type: ignore[misc]
+
+    return check
+
+
+def name_inside(text: str) -> None:
+    with patch.object(containers, "check_name"):
+        containers.create(SimpleNamespace(name="node1", revision=0), name="c", hostname=text)  # type: ignore[arg-type]
+
+
+WORD = r"[A-Za-z0-9_.:-]+"
+SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "hostname": (name_inside, "web-1", r"[A-Za-z0-9-]*"),
+    "search domain": (check_detail("dns_search", lambda text: [text]), "lan.example", WORD),
+    "option of the resolver": (check_detail("dns_options", lambda text: [text]), "ndots:2", WORD),
+    "name in the hosts file": (
+        check_detail("extra_hosts", lambda text: [f"{text}:host-gateway"]),
+        "db.example",
+        WORD,
+    ),
+    "sysctl": (
+        check_detail("sysctls", lambda text: {text: "1"}),
+        "net.ipv4.ip_forward",
+        r"net(\.[A-Za-z0-9_-]+)+",
+    ),
+    "value of a sysctl": (
+        check_detail("sysctls", lambda text: {"net.ipv4.ip_forward": text}),
+        "1 2",
+        r"[\t -~]+",
+    ),
+    "user": (lambda text: containers.check_place("0" * 64, text, ""), "1000:users", rf"({WORD})?"),
+    "numbers of segments": (
+        lambda text: rules.read_overlay_options({rules.VNIS: text}),
+        "4097,4098",
+        r"[0-9,]+",
+    ),
+    "switch": (
+        lambda text: rules.read_bridge_options("0" * 64, {rules.ENABLE_ICC: text}),
+        "true",
+        r"[a-zA-Z01]+",
+    ),
+    "address of published ports": (
+        lambda text: rules.read_bridge_options("0" * 64, {rules.HOST_BINDING: text}),
+        "127.0.0.1",
+        r"[0-9.]+",
+    ),
+    "mode of a macvlan": (
+        lambda text: rules.read_macvlan_options({rules.PARENT: "eth0", rules.MACVLAN_MODE: text}),
+        "bridge",
+        r"bridge",
+    ),
+}
+
+
+def takes(check: Callable[[str], Any], text: str) -> bool:
+    try:
+        check(text)
+    except Taken:
+        pass
+    except DomainError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_the_value_of_a_setting_is_one_plain_piece_of_a_line(kind: str) -> None:
+    check, usual, plain = SETTINGS[kind]
+    assert takes(check, usual)
+
+    @given(WORDS)
+    @example("net.ipv4.ip_forward")
+    @example("net.ipv4.conf.all/../../../kernel.core_pattern")
+    @example("net..ipv4")
+    @example("a\nnameserver 192.0.2.1")
+    @example("1\n")
+    @example("1;2")
+    @example("../..")
+    @example("a b")
+    @example("true")
+    @example("ä")
+    @example("a\0")
+    def hold(text: str) -> None:
+        assert not takes(check, text) or re.fullmatch(plain, text), text
 
     hold()
