@@ -42,7 +42,9 @@ from workers.images.transfer import Source
 from workers.kernel import inventory, probe
 from workers.kernel.errors import KernelError
 from workers.rehearsal import rehearse
+from workers.runtimes import census
 from workers.runtimes.client import Supervisor, SupervisorError
+from workers.runtimes.errors import Refusal
 from workers.tracing import follow
 
 log = logging.getLogger(__name__)
@@ -195,7 +197,7 @@ def _answer(question: Question, configuration: Configuration, broker: redis.Redi
             result = answer_about_images(question.kind, arguments, Store(folder_of(state_dir)), source)
         else:
             result = _look_up(question.kind, arguments, state_dir)
-    except (SupervisorError, ImageError) as error:
+    except (SupervisorError, ImageError, Refusal) as error:
         return Answer(id=question.id, ok=False, error=str(error), code=error.code)
     except (NameServiceError, KernelError, OSError, redis.RedisError) as error:
         return Answer(id=question.id, ok=False, error=str(error), code=500)
@@ -218,6 +220,11 @@ def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str,
             return dict(msgspec.to_builtins(supervisor.run_once(**arguments)))
         case "exec":
             return {"pid": supervisor.exec(**arguments)}
+        case "detach":
+            return {"pid": supervisor.detach(**arguments)}
+        case "exec_state":
+            found = supervisor.exec_state(**arguments)
+            return {"state": found.state, "code": found.code}
         case "follow_logs":
             supervisor.follow_logs(**arguments)
             return {}
@@ -230,6 +237,11 @@ def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str,
         case "signal":
             supervisor.signal(**arguments)
             return {}
+        case "list_processes":
+            options = arguments.pop("options")
+            return census.show(census.list_members(supervisor, **arguments, fresh=True), options)
+        case "read_use":
+            return _read_use(supervisor, **arguments)
         case "explain_names":
             return {"answers": _explain_names(state_dir, **arguments)}
         case "measure":
@@ -242,6 +254,12 @@ def _look_up(kind: str, arguments: dict[str, Any], state_dir: Path) -> dict[str,
             return rehearse(state_dir, **arguments)
         case _:
             return None
+
+
+def _read_use(supervisor: Supervisor, container: str, sandbox: str) -> dict[str, Any]:
+    used = census.measure(census.list_members(supervisor, container, sandbox, fresh=False))
+    interfaces = probe.read_interfaces([sandbox]).get(sandbox, []) if sandbox else []
+    return {**used, "interfaces": interfaces}
 
 
 def _explain_names(state_dir: Path, asked: list[dict[str, str]], type: str) -> list[dict[str, Any]]:

@@ -28,6 +28,13 @@ class PortOut(serializers.Serializer[Any]):
     bindings = BindingOut(many=True)
 
 
+class ProcessesOut(serializers.Serializer[Any]):
+    """As ps shows them, by the ids that they have on the host."""
+
+    titles = serializers.ListField(child=serializers.CharField())
+    processes = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+
+
 class ContainerOut(serializers.Serializer[Container]):
     """`context["ports"]` holds what `show_ports` gave."""
 

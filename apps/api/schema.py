@@ -113,7 +113,11 @@ class Schema(AutoSchema):
             codes.append("429")
         if "images" in self.path.split("/"):
             codes.append("404")
-        if self.method != "GET" or self.path.rstrip("/").endswith("logs") or "images" in self.path.split("/"):
+        if (
+            self.method != "GET"
+            or self.path.rstrip("/").endswith(("logs", "top"))
+            or "images" in self.path.split("/")
+        ):
             codes += ["409", "503"]
         return sorted(set(codes))
 

@@ -12,7 +12,7 @@ from apps.docker_api.changes import change
 from apps.docker_api.container_shapes import EXPOSED, KEPT
 from apps.docker_api.containers import read_signal
 from apps.docker_api.endpoints import read_wish, show_wish
-from apps.docker_api.options import check_container
+from apps.docker_api.options import check_container, read_place
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Request
 from apps.docker_api.responses import Answer
@@ -34,8 +34,8 @@ FOR_EVER = 86400.0
 def create(request: Request, facts: dict[str, str]) -> Answer:
     body = request.body
     settings = read_object(body, "HostConfig")
-    check_container(body)
     image = images.find(request.host, read_text(body, "Image"))
+    check_container(body, image=image is not None)
     if image is not None:
         offered = image.config.get("ExposedPorts") or {}
         signal = read_text(body, "StopSignal") or read_text(image.config, "StopSignal")
@@ -122,7 +122,7 @@ def _read_process(body: Mapping[str, Any], image: Image | None) -> dict[str, Any
     env = {name: value for name, equals, value in pairs if equals}
     entrypoint, command = read_texts(body, "Entrypoint"), read_texts(body, "Cmd")
     name = read_text(body, "Image")
-    place = {"user": read_text(body, "User"), "working_dir": read_text(body, "WorkingDir")}
+    place = read_place(body, image=image is not None)
     if image is None:
         return {"image_name": name, "command": [*entrypoint, *command], "env": env, **place}
     given = entrypoint if body.get("Entrypoint") is not None else None

@@ -7,6 +7,7 @@ from typing import Any
 from apps.api.inspect import STATUS, describe_attachments, describe_container
 from apps.containers.models import Container
 from apps.docker_api.image_shapes import HOST, HOST_ID
+from apps.docker_api.options import OWN, RUNTIME, SHARES
 from apps.docker_api.versions import STRUCTURED, Version
 from workers.contract.publishing import ALL4, ALL6
 
@@ -56,17 +57,15 @@ _HOST_CONFIG: Mapping[str, Any] = {
     "CapDrop": None,
     "CgroupnsMode": "host",
     "GroupAdd": None,
-    "IpcMode": "private",
     "Cgroup": "",
     "Links": None,
-    "PidMode": "",
     "Privileged": False,
     "PublishAllPorts": False,
     "ReadonlyRootfs": False,
     "SecurityOpt": None,
     "UTSMode": "",
     "UsernsMode": "",
-    "Runtime": "crun",
+    "Runtime": RUNTIME,
 }
 """What nobody can ask of us, as the engine has it when nobody did."""
 
@@ -173,7 +172,12 @@ def inspect_shape(container: Container, version: Version) -> dict[str, Any]:
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": None,
-        "HostConfig": {**_HOST_CONFIG, **shown["HostConfig"], "AutoRemove": container.auto_remove},
+        "HostConfig": {
+            **_HOST_CONFIG,
+            **(OWN if container.image else SHARES),
+            **shown["HostConfig"],
+            "AutoRemove": container.auto_remove,
+        },
         "Mounts": [],
         "Config": _describe_config(container, shown["Config"]),
         "NetworkSettings": {"SandboxID": container.pk if settings["SandboxKey"] else "", **settings},

@@ -30,6 +30,7 @@ class Exec:
     rows: int = 24
     user: str = ""
     working_dir: str = ""
+    detached: bool = False
     started: bool = False
     running: bool = False
     exit_code: int | None = None
@@ -54,9 +55,9 @@ def find(identity: str) -> Exec:
     return Exec(**{**given, "command": tuple(given["command"])})
 
 
-def end(identity: str, code: int | None) -> None:
+def end(identity: str, code: int | None) -> Exec:
     """It has ended; without a code, nobody knows how."""
-    keep(replace(find(identity), running=False, exit_code=code))
+    return keep(replace(find(identity), running=False, exit_code=code))
 
 
 def _redis() -> redis.Redis:

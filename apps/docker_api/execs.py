@@ -1,30 +1,31 @@
 """/containers/{id}/exec and /exec: commands in running containers, over a connection that becomes theirs."""
 
-import asyncio
 import json
 from dataclasses import replace
 from typing import Any
+
+from django.conf import settings
 
 from apps.api.views.containers import exec_arguments
 from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
+from apps.delivery.questions import ask
 from apps.docker_api import exec_records
 from apps.docker_api.containers import find
 from apps.docker_api.exec_records import Exec
+from apps.docker_api.options import read_place
 from apps.docker_api.raw_streams import feeding, take_over
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Request
 from apps.docker_api.responses import Answer, Taken
-from apps.docker_api.sessions import In, Out, Session, multiplex, resize
-from apps.docker_api.shapes import read_list, read_text, read_texts
+from apps.docker_api.sessions import Out, Session, multiplex, resize
+from apps.docker_api.shapes import read_list, read_texts
 from apps.docker_api.threads import in_thread
 from netadmin.engine import RawConnection
 
 REFUSED = 126
 """Exit status of what a host did not begin, as the engine has it."""
-DETACHED: set["asyncio.Task[None]"] = set()
-"""Sessions that no client follows: a host ends those that nobody listens to."""
 
 
 def create(request: Request, facts: dict[str, str]) -> Answer:
@@ -34,7 +35,7 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
         raise EngineError(400, "No exec command specified")
     env = dict(pair.split("=", 1) for pair in read_texts(body, "Env") if "=" in pair)
     # Refused here already, when it does not run.
-    place = {"user": read_text(body, "User"), "working_dir": read_text(body, "WorkingDir")}
+    place = read_place(body, image=bool(container.image))
     exec_arguments(container, command, env, **place)
     columns, rows = _read_size(body)
     made = Exec(
@@ -64,7 +65,9 @@ def _read_size(body: Any) -> tuple[int, int]:
 
 def inspect(request: Request, facts: dict[str, str]) -> Answer:
     found = exec_records.find(request.path["id"])
-    _find_container(request, found)
+    container = _find_container(request, found)
+    if found.detached and found.running:
+        found = _ask_state(found, container)
     return Answer(
         {
             "ID": found.id,
@@ -87,6 +90,15 @@ def inspect(request: Request, facts: dict[str, str]) -> Answer:
     )
 
 
+def _ask_state(found: Exec, container: Container) -> Exec:
+    """What the host knows of a command that nobody follows; while it is silent, what was known before."""
+    try:
+        told = ask(container.host, "exec_state", {"session": found.id}, settings.NETADMIN_ANSWER_TIMEOUT)
+    except DomainError:
+        return found
+    return found if told["state"] == "running" else exec_records.end(found.id, told["code"])
+
+
 async def change_size(request: Request, facts: dict[str, str]) -> Answer:
     found = await in_thread(exec_records.find, request.path["id"])
     rows, columns = request.number("h") or 0, request.number("w") or 0
@@ -101,14 +113,11 @@ async def start(request: Request, facts: dict[str, str]) -> Answer | Taken:
     found = await in_thread(_begin, request, request.path["id"])
     container = await in_thread(_find_container, request, found)
     facts.update(container=container.name, container_id=container.pk)
-    session = await in_thread(_prepare, found, container)
-    if request.body.get("Detach"):
-        begun = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(_follow(session, found.id, begun))
-        DETACHED.add(task)
-        task.add_done_callback(DETACHED.discard)
-        await begun
+    arguments = await in_thread(_prepare, found, container)
+    if found.detached:
+        await in_thread(_detach, found, container, arguments)
         return Answer(status=200)
+    session = Session(container.host, found.id, "exec", arguments)
     connection = await take_over(request, terminal=found.tty)
     try:
         await _bridge(session, connection, found)
@@ -124,10 +133,12 @@ def _begin(request: Request, identity: str) -> Exec:
     container = _find_container(request, found)
     change = Change(actor=request.user, action="container.exec", detail={"command": list(found.command)})
     record(change, container, container.host)
-    columns, rows = found.columns, found.rows
+    columns, rows, detached = found.columns, found.rows, bool(request.body.get("Detach"))
     if request.body.get("ConsoleSize"):
         columns, rows = _read_size(request.body)
-    return exec_records.keep(replace(found, started=True, running=True, columns=columns, rows=rows))
+    return exec_records.keep(
+        replace(found, started=True, detached=detached, running=True, columns=columns, rows=rows)
+    )
 
 
 def _find_container(request: Request, found: Exec) -> Container:
@@ -137,12 +148,20 @@ def _find_container(request: Request, found: Exec) -> Container:
     return container
 
 
-def _prepare(found: Exec, container: Container) -> Session:
+def _prepare(found: Exec, container: Container) -> dict[str, Any]:
     arguments = exec_arguments(
         container, list(found.command), found.env, user=found.user, working_dir=found.working_dir
     )
     window = {"tty": found.tty, "columns": found.columns, "rows": found.rows}
-    return Session(container.host, found.id, "exec", {**arguments, **window})
+    return {**arguments, **window, "session": found.id}
+
+
+def _detach(found: Exec, container: Container, arguments: dict[str, Any]) -> None:
+    try:
+        ask(container.host, "detach", arguments, settings.NETADMIN_ANSWER_TIMEOUT)
+    except DomainError:
+        exec_records.end(found.id, REFUSED)
+        raise
 
 
 async def _bridge(session: Session, connection: RawConnection, found: Exec) -> None:
@@ -166,22 +185,3 @@ async def _bridge(session: Session, connection: RawConnection, found: Exec) -> N
     finally:
         # Before the connection closes: its end is when clients ask for the exit status.
         await in_thread(exec_records.end, found.id, code)
-
-
-async def _follow(session: Session, identity: str, begun: "asyncio.Future[None]") -> None:
-    code: int | None = REFUSED
-    try:
-        async with session:
-            await session.begin()
-            begun.set_result(None)
-            code = None
-            await session.send(In.END)
-            async for kind, data in session.frames():
-                if kind == Out.EXIT:
-                    code = json.loads(data).get("code")
-    except Exception as error:
-        if begun.done():
-            raise
-        begun.set_exception(error)
-    finally:
-        await in_thread(exec_records.end, identity, code)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from apps.docker_api.refusals import EngineError
-from apps.docker_api.shapes import read_object
+from apps.docker_api.shapes import read_object, read_text
 
+RUNTIME = "crun"
 CONFIG = frozenset(
     {
         "Cmd",
@@ -141,15 +142,31 @@ _MEANINGLESS: Mapping[str, Callable[[Any], bool]] = {
     "MemorySwappiness": _among(-1),
     "PidsLimit": _among(-1),
     "RestartPolicy": _is_no_restart,
+    # What inspect shows, which some clients send back.
+    "Runtime": _among(RUNTIME),
 }
 """Values with which a field asks for nothing but what is so anyway; the empty ones never do."""
+SHARES: Mapping[str, str] = {"IpcMode": "host", "PidMode": "host"}
+"""So it is in the host's own root directory."""
+OWN: Mapping[str, str] = {"IpcMode": "private", "PidMode": ""}
+"""So it is in the root directory of an image."""
+ROOT = frozenset({"root", "0", "root:root", "root:0", "0:root", "0:0"})
 
 
-def check_container(body: Mapping[str, Any]) -> None:
-    """EngineError for the first thing in a request for a container that it would not get."""
+def check_container(body: Mapping[str, Any], *, image: bool) -> None:
+    """EngineError for the first thing in a request for a container, of an image or not, that it would not get."""
     settings = read_object(body, "HostConfig")
+    so_anyway = OWN if image else SHARES
     _check(body, CONFIG)
-    _check(settings, HOST_CONFIG)
+    _check({key: value for key, value in settings.items() if value != so_anyway.get(key)}, HOST_CONFIG)
+
+
+def read_place(body: Mapping[str, Any], *, image: bool) -> dict[str, str]:
+    """As whom and where something shall run; without an image that is as root and in / anyway."""
+    user, folder = read_text(body, "User"), read_text(body, "WorkingDir")
+    if not image:
+        user, folder = "" if user in ROOT else user, "" if folder == "/" else folder
+    return {"user": user, "working_dir": folder}
 
 
 def check_endpoint(given: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from apps.docker_api import (
     images,
     logs,
     networks,
+    processes,
     system,
 )
 from apps.docker_api.refusals import EngineError
@@ -69,6 +70,8 @@ ROUTES = (
     _change("POST /exec/{id}/resize", execs.change_size, "container"),
     _route("GET /exec/{id}/json", execs.inspect),
     _route("GET /containers/{id}/logs", logs.show, "container"),
+    _route("GET /containers/{id}/top", processes.top, "container"),
+    _route("GET /containers/{id}/stats", processes.stats, "container"),
     _route("POST /containers/{id}/wait", containers.wait, "container"),
     _change("DELETE /containers/{id}", containers.remove, "container"),
     _route("GET /images/json", images.show_all),

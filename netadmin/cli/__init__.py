@@ -38,6 +38,7 @@ for _command in (
     listing.inspect,
     process.execute,
     process.logs,
+    process.top,
     process.events,
     host.host,
     image.image,

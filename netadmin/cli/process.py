@@ -1,4 +1,4 @@
-"""netadmin exec, logs and events."""
+"""netadmin exec, logs, top and events."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ import click
 
 from netadmin.cli.container import COMMAND_SETTINGS, read_environment, with_place
 from netadmin.cli.errors import Failure
+from netadmin.cli.output import print_table
 from netadmin.cli.session import HostCommand, Session, with_session
 
 # netadmin.cli.stream is imported where it is used: its WebSocket library costs as much time as all the rest.
@@ -65,6 +66,17 @@ def logs(session: Session, container: str, follow: bool, tail: int | None) -> No
         return
     params = [] if tail is None else [("tail", str(tail))]
     click.echo(session.client.get("containers", container, "logs", params=params)["text"], nl=False)
+
+
+@click.command(cls=HostCommand, context_settings=COMMAND_SETTINGS)
+@click.argument("container")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@with_session
+def top(session: Session, container: str, options: tuple[str, ...]) -> None:
+    """Show what runs in a container, as ps does."""
+    params = [("options", " ".join(options))] if options else []
+    told = session.client.get("containers", container, "top", params=params)
+    print_table(told["titles"], told["processes"])
 
 
 @click.command(cls=HostCommand)

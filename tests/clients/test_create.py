@@ -2,6 +2,7 @@
 
 import pytest
 
+import docker as sdk
 from tests.docker import Docker
 
 
@@ -11,7 +12,8 @@ from tests.docker import Docker
         ("--cap-drop ALL", "CapDrop"),
         ("--security-opt no-new-privileges", "SecurityOpt"),
         ("--read-only", "ReadonlyRootfs"),
-        ("--pid host", "PidMode"),
+        ("--pid container:other", "PidMode"),
+        ("--ipc private", "IpcMode"),
         ("--memory 64m", "Memory"),
         ("--pids-limit 10", "PidsLimit"),
         ("--ulimit nofile=64", "Ulimits"),
@@ -46,3 +48,26 @@ def test_a_sysctl_that_the_kernel_has_not_keeps_the_command_from_running(docker:
     said = docker.refuse("run -d --name two --sysctl net.ipv4.nosuch=1 host sleep 60")
     assert "The sysctl net.ipv4.nosuch of the container cannot be set to '1'" in said
     docker.do("rm -f two")
+
+
+def test_what_is_so_anyway_may_be_asked_for(docker: Docker) -> None:
+    docker.do("run -d --name three --pid host --ipc host -u root -w / host sleep 60")
+    assert docker.do("inspect -f {{.HostConfig.PidMode}}{{.HostConfig.IpcMode}} three") == "hosthost"
+    assert docker.do("exec -u 0 -w / three id -u") == "0"
+    assert "leave user and working directory out" in docker.refuse("exec -u nobody three id")
+    docker.do("rm -f three")
+
+
+def test_what_inspect_shows_may_be_sent_back(docker: Docker) -> None:
+    client = sdk.DockerClient(base_url=docker.host)
+    docker.do("create --name four --dns 192.0.2.53 -p 127.0.0.1:7070:70 host sleep 60")
+    shown = client.api.inspect_container("four")
+    wanted = {**shown["Config"], "HostConfig": shown["HostConfig"]}
+    wanted["NetworkingConfig"] = {"EndpointsConfig": shown["NetworkSettings"]["Networks"]}
+    made = client.api._post_json(client.api._url("/containers/create"), data=wanted, params={"name": "five"})
+    assert made.status_code == 201, made.text
+    again = client.api.inspect_container("five")
+    assert again["HostConfig"] == shown["HostConfig"]
+    assert again["Config"] == {**shown["Config"], "Hostname": again["Config"]["Hostname"]}
+    client.close()
+    docker.do("rm four five")

@@ -1,14 +1,17 @@
 """`docker exec` of the unmodified client: a connection that becomes the command's own, whichever way it came in."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from docker.errors import APIError
 
 import docker as sdk
 from tests.docker import Docker
@@ -71,6 +74,44 @@ def test_a_detached_command_runs_on(docker: Docker, tmp_path: Path) -> None:
     while not mark.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_detached_command_outlives_the_server_and_its_end_is_told(
+    docker: Docker, product: Product, tmp_path: Path
+) -> None:
+    client = sdk.DockerClient(base_url=docker.host)
+    mark = tmp_path / "go"
+    script = f"until [ -e {mark} ]; do sleep 0.1; done; exit 7"
+    made = client.api.exec_create("web", ["sh", "-c", script])["Id"]
+    client.api.exec_start(made, detach=True)
+    assert client.api.exec_inspect(made)["Running"] is True
+    web = product.find_part("web server")
+    os.kill(web, signal.SIGKILL)
+    await_change(lambda: has_changed(product, web))
+    docker.await_answer()
+    shown = client.api.exec_inspect(made)
+    assert (shown["Running"], shown["ExitCode"]) == (True, None)
+    mark.touch()
+    await_change(lambda: client.api.exec_inspect(made)["Running"] is False)
+    assert client.api.exec_inspect(made)["ExitCode"] == 7
+    refused = client.api.exec_create("web", ["/no/such"])["Id"]
+    with pytest.raises(APIError, match="no such file"):
+        client.api.exec_start(refused, detach=True)
+    assert client.api.exec_inspect(refused)["ExitCode"] == 126
+    client.close()
+
+
+def has_changed(product: Product, web: int) -> bool:
+    with contextlib.suppress(LookupError):
+        return product.find_part("web server") != web
+    return False
+
+
+def await_change(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_it_is_refused_in_the_engines_words(docker: Docker, product: Product) -> None:

@@ -13,7 +13,9 @@ class Question(Struct, frozen=True, kw_only=True):
     kind: str
     """logs {container, tail}; run_once {container, sandbox, hostname, command, env, timeout};
     exec {session, container, sandbox, hostname, command, env, tty, columns, rows};
+    detach, like exec; exec_state {session};
     follow_logs {session, container, tail};
+    list_processes {container, sandbox, options: words for ps}; read_use {container, sandbox};
     explain_names {asked: [{container, name}], type}; measure {sources: [{sandbox, addresses}], count, timeout};
     read_interfaces {sandboxes}; list_links {network};
     plan {host, changed: [row] or None for what mending would do};
@@ -31,8 +33,10 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Of the question."""
     ok: bool
     result: dict[str, Any] = {}
-    """logs {text}; run_once {code, output, truncated}; explain_names {answers: [{step, network, network_name,
-    answers, rcode} or {error}]};
+    """logs {text}; run_once {code, output, truncated}; exec and detach {pid};
+    exec_state {state: running, ended or unknown, code}; list_processes {titles, processes};
+    read_use {user, system, memory, tasks, host, cpus, limit, interfaces} (`workers.runtimes.census.measure`);
+    explain_names {answers: [{step, network, network_name, answers, rcode} or {error}]};
     measure {by sandbox: [{address, sent, received, rtt_ms, error}]}; read_interfaces {by sandbox: [interface]};
     list_links {links: [device]}; plan {operations: [{verb, kind, text}], total};
     list_images {images}, find_image, import_image and tag_image {image}: an image is

@@ -13,7 +13,18 @@ import msgspec
 from workers.contract.reports import Exit
 from workers.planning.objects import Process
 from workers.runtimes import protocol
-from workers.runtimes.protocol import Done, Event, Failure, Output, Overview, Run, Started, Text
+from workers.runtimes.protocol import (
+    Done,
+    Event,
+    ExecState,
+    Failure,
+    Marked,
+    Output,
+    Overview,
+    Run,
+    Started,
+    Text,
+)
 from workers.tracing import mark
 
 UNREACHED = 0
@@ -98,6 +109,14 @@ class Supervisor:
         )
         return self._ask(request, Started, extra=10.0).pid
 
+    def detach(self, session: str, command: Sequence[str], **wanted: Any) -> int:
+        """Pid of a command that nobody follows; `wanted` as in `protocol.Detach`."""
+        request = protocol.Detach(session=session, command=tuple(command), **wanted)
+        return self._ask(request, Started, extra=10.0).pid
+
+    def exec_state(self, session: str) -> ExecState:
+        return self._ask(protocol.AskExec(session=session), ExecState)
+
     def run_once(
         self,
         command: Sequence[str],
@@ -142,6 +161,10 @@ class Supervisor:
     def resize(self, container: str, columns: int, rows: int) -> None:
         """The terminal of the container's process."""
         self._ask(protocol.Resize(container=container, columns=columns, rows=rows), Done)
+
+    def marks(self, container: str) -> Marked:
+        """By what the container's processes are known; nothing if none run."""
+        return self._ask(protocol.Marks(container=container), Marked)
 
     def shutdown(self, timeout: float | None = None) -> None:
         """End everything and the supervisor; None: each container's own stop timeout, up to a day."""

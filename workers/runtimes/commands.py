@@ -83,6 +83,14 @@ class Pipes:
         pipes._unblock()
         return pipes
 
+    @classmethod
+    def for_nothing(cls) -> "Pipes":
+        """No input, and outputs that nobody wants."""
+        pipes = cls()
+        null = os.open(os.devnull, os.O_RDWR)
+        pipes._theirs, pipes.streams = [null], Streams(null, null, null)
+        return pipes
+
     def _unblock(self) -> None:
         for descriptor in {self.input, *self.outputs.values()} - {-1}:
             os.set_blocking(descriptor, False)

@@ -17,7 +17,9 @@ from workers.runtimes.output_sessions import select
 from workers.runtimes.protocol import (
     LINE_LIMIT,
     AnyRequest,
+    AskExec,
     Attach,
+    Detach,
     Done,
     End,
     Event,
@@ -26,6 +28,8 @@ from workers.runtimes.protocol import (
     FollowLogs,
     Forget,
     Keep,
+    Marked,
+    Marks,
     Overview,
     Resize,
     RunOnce,
@@ -42,7 +46,7 @@ from workers.runtimes.protocol import (
 from workers.runtimes.protocol import Logs as ReadLogs
 from workers.runtimes.sessions import Sessions
 from workers.runtimes.supervisor import Supervisor
-from workers.runtimes.sweep import Sweeper
+from workers.runtimes.sweep import Inode, Sweeper
 from workers.tracing import follow, read_mark
 
 log = logging.getLogger(__name__)
@@ -152,6 +156,10 @@ class Control:
                 self._supervisor.keep(request.containers)
             case Exec():
                 return Started(pid=await self._sessions.begin_exec(request))
+            case Detach():
+                return Started(pid=self._sessions.detached.start(request))
+            case AskExec():
+                return self._sessions.detached.state(request.session)
             case RunOnce():
                 return await run_once(request, self._supervisor.begin_beside, self._sweeper)
             case ReadLogs():
@@ -161,9 +169,17 @@ class Control:
                 await self._sessions.begin_output(request)
             case Resize():
                 self._supervisor.resize(request.container, Size(columns=request.columns, rows=request.rows))
+            case Marks():
+                return self._mark(request.container)
             case Shutdown():
                 await self.shut_down(request.timeout)
         return Done()
+
+    def _mark(self, container: str) -> Marked:
+        found = [*self._supervisor.marks(container), *self._sessions.marks(container)]
+        sessions = [each.session for each in found if each.session is not None]
+        namespaces = frozenset[Inode]().union(*(each.namespaces for each in found))
+        return Marked(sessions=tuple(sessions), namespaces=tuple(namespaces))
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(msgspec.json.encode(Done()) + b"\n")

@@ -12,7 +12,7 @@ from workers.runtimes.errors import Refusal
 from workers.runtimes.lines import ABSENCE, ClientGone, In, Line, Out
 from workers.runtimes.protocol import Exec
 from workers.runtimes.signals import parse_signal
-from workers.runtimes.sweep import Sweeper
+from workers.runtimes.sweep import Footprint, Sweeper
 
 _PENDING = 512
 """Frames of input that wait for a slow process; beyond it Redis holds them back."""
@@ -68,6 +68,15 @@ class ExecSession:
             self._pipes.close()
             self._child.close()
             await self._line.close()
+
+    @property
+    def container(self) -> str:
+        return self._request.container
+
+    @property
+    def marks(self) -> Footprint:
+        """By what its processes are known."""
+        return self._child.marks
 
     def hang_up(self) -> None:
         """As if the client had gone."""

@@ -100,6 +100,21 @@ class Exec(Command, frozen=True, kw_only=True, tag="exec"):
     rows: Columns = 24
 
 
+class Detach(Command, frozen=True, kw_only=True, tag="detach"):
+    """A command that nobody follows; `exec_state` tells of it, as long as this supervisor runs."""
+
+    session: Name
+    tty: bool = False
+    columns: Columns = 80
+    rows: Columns = 24
+
+
+class AskExec(Request, frozen=True, kw_only=True, tag="exec_state"):
+    """What became of a command that nobody follows."""
+
+    session: Name
+
+
 class RunOnce(Command, frozen=True, kw_only=True, tag="run_once"):
     """A command without input whose output comes with the reply."""
 
@@ -153,6 +168,12 @@ class Resize(Request, frozen=True, kw_only=True, tag="resize"):
     rows: Columns
 
 
+class Marks(Request, frozen=True, kw_only=True, tag="marks"):
+    """By what the processes of a container are known, and those that were begun beside them."""
+
+    container: Name
+
+
 class Watch(Request, frozen=True, kw_only=True, tag="watch"):
     pass
 
@@ -172,11 +193,14 @@ AnyRequest = (
     | Forget
     | Keep
     | Exec
+    | Detach
+    | AskExec
     | RunOnce
     | Logs
     | FollowLogs
     | Attach
     | Resize
+    | Marks
     | Watch
     | Shutdown
 )
@@ -214,6 +238,18 @@ class Output(Done, frozen=True, kw_only=True):
     output: str
     """Both streams in the order they were written, not decodable bytes replaced."""
     truncated: bool
+
+
+class ExecState(Done, frozen=True, kw_only=True):
+    state: Literal["running", "ended", "unknown"]
+    code: int | None = None
+    """Of one that has ended, as a shell counts."""
+
+
+class Marked(Done, frozen=True, kw_only=True):
+    sessions: tuple[int, ...]
+    namespaces: tuple[tuple[int, int], ...]
+    """Device and inode."""
 
 
 class Text(Done, frozen=True, kw_only=True):

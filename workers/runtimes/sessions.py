@@ -6,6 +6,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
+from workers.runtimes.detached import Detached
 from workers.runtimes.errors import Refusal
 from workers.runtimes.exec_sessions import ExecSession
 from workers.runtimes.lines import Line
@@ -13,7 +14,7 @@ from workers.runtimes.logs import Logs
 from workers.runtimes.output_sessions import OutputSession
 from workers.runtimes.protocol import Attach, Exec, FollowLogs, check_name
 from workers.runtimes.supervisor import Supervisor
-from workers.runtimes.sweep import Sweeper
+from workers.runtimes.sweep import Footprint, Sweeper
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Sessions:
     ) -> None:
         self._redis, self._host = redis, host
         self._supervisor, self._sweeper, self._logs = supervisor, sweeper, logs
+        self.detached = Detached(supervisor.begin_beside, sweeper)
         self._open: dict[str, asyncio.Task[None]] = {}
         self._sessions: dict[str, _Session] = {}
 
@@ -61,10 +63,19 @@ class Sessions:
             raise
         self._run(request.session, session)
 
+    def marks(self, container: str) -> list[Footprint]:
+        """Of the commands that run beside a container's process."""
+        return self.detached.marks(container) + [
+            session.marks
+            for id, session in self._sessions.items()
+            if id in self._open and isinstance(session, ExecSession) and session.container == container
+        ]
+
     async def shutdown(self) -> None:
         """Hang up on all commands and wait for their end."""
         for session in self._sessions.values():
             session.hang_up()
+        await self.detached.shutdown()
         if self._open:
             await asyncio.wait(self._open.values())
 

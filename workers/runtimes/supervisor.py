@@ -259,6 +259,11 @@ class Supervisor:
         charge = self._charges.get(container)
         return charge.stdio if charge else None
 
+    def marks(self, container: str) -> list[Footprint]:
+        """By what its process and what that began are known; nothing if it does not run."""
+        charge = self._charges.get(container)
+        return [charge.child.marks] if charge else []
+
     def resize(self, container: str, size: Size) -> None:
         stdio = self.stdio(container)
         if stdio is not None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _PAUSE = 0.025
@@ -37,7 +37,7 @@ class _Order:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Seen:
     pid: int
     started: int
     session: int
@@ -120,11 +120,27 @@ class Sweeper:
         return guests
 
 
-def _matches(footprint: Footprint, found: _Found) -> bool:
+def list_processes() -> list[Seen]:
+    """All of the host but this one, the oldest first."""
+    return sorted(_processes(_inode("/proc/self/ns/mnt")), key=lambda seen: (seen.started, seen.pid))
+
+
+def choose(seen: Iterable[Seen], footprints: Iterable[Footprint]) -> list[int]:
+    """Pids of those that match, without guests."""
+    own = frozenset({_inode("/proc/self/ns/mnt"), _inode("/proc/self/ns/net")})
+    marks = [Footprint(each.session, each.namespaces - own) for each in footprints]
+    return [
+        each.pid
+        for each in seen
+        if any(each.session == mark.session if each.guest else _matches(mark, each) for mark in marks)
+    ]
+
+
+def _matches(footprint: Footprint, found: Seen) -> bool:
     return found.session == footprint.session or not footprint.namespaces.isdisjoint(found.namespaces)
 
 
-def _processes(mount: Inode) -> Iterator[_Found]:
+def _processes(mount: Inode) -> Iterator[Seen]:
     own = os.getpid()
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == own:
@@ -138,4 +154,4 @@ def _processes(mount: Inode) -> Iterator[_Found]:
         except OSError:
             # It ended meanwhile.
             continue
-        yield _Found(pid, started, session, frozenset(where), where[0] == mount)
+        yield Seen(pid, started, session, frozenset(where), where[0] == mount)

@@ -15,12 +15,13 @@ from rest_framework.response import Response
 from apps.accounts.roles import account
 from apps.api import filters, requests
 from apps.api.changes import change
-from apps.api.containers import ContainerOut, ExecResult, LogText, show_ports
+from apps.api.containers import ContainerOut, ExecResult, LogText, ProcessesOut, show_ports
 from apps.api.inspect import describe_container
 from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read
 from apps.api.views.networks import read_wish
 from apps.containers import ports
 from apps.containers.models import Container
+from apps.containers.processes import DEFAULT, read_options
 from apps.containers.services import check_place
 from apps.delivery.changes import Change, record
 from apps.delivery.images import container_details, find_image
@@ -62,16 +63,20 @@ def exec_arguments(
     lifecycle.refuse_stopped(container)
     check_place(container.image, user, working_dir)
     return {
-        "container": container.pk,
+        **place_of(container),
         "image": container.image,
         "user": user,
         "working_dir": working_dir,
-        "sandbox": "" if container.host_network else container.name,
         "hostname": container.hostname,
         "command": command,
         # Beside a process of an image it has that one's.
         "env": dict(env) if container.image else {**container.env, **env},
     }
+
+
+def place_of(container: Container) -> dict[str, str]:
+    """By what a host finds what runs in it."""
+    return {"container": container.pk, "sandbox": "" if container.host_network else container.name}
 
 
 def _read_image(host: Host, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,6 +211,19 @@ class ContainerView(Resource[Container]):
         arguments = {"container": container.pk, "tail": read_tail(request.query_params.get("tail"))}
         result = ask(container.host, "logs", arguments, settings.NETADMIN_ANSWER_TIMEOUT)
         return Response({"text": str(result.get("text", ""))})
+
+    @extend_schema(
+        parameters=[HOST, OpenApiParameter("options", description="Of ps; -ef without any.")],
+        responses={200: ProcessesOut},
+    )
+    @action(detail=True, methods=["get"])
+    def top(self, request: Request, id: str) -> Response:
+        """What runs in a container."""
+        container = self.found()
+        lifecycle.refuse_stopped(container)
+        options = read_options(request.query_params.get("options") or DEFAULT)
+        arguments = {**place_of(container), "options": options}
+        return Response(ask(container.host, "list_processes", arguments, settings.NETADMIN_ANSWER_TIMEOUT))
 
     @extend_schema(parameters=[HOST], request=requests.Exec, responses={200: ExecResult})
     @action(detail=True, methods=["post"])

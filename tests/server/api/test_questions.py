@@ -24,6 +24,28 @@ def test_logs_come_from_the_host(operator: Any, node1: Any) -> None:
     assert (question.kind, question.arguments) == ("logs", {"container": shown["id"], "tail": 5})
 
 
+def test_processes_are_shown_with_the_options_of_ps_that_are_taken(operator: Any, node1: Any) -> None:
+    shown = make(operator, "c1", start=True)
+    table = {"titles": ["PID", "CMD"], "processes": [["7", "sleep 1"]]}
+
+    def answer(question: Question, _: Any) -> Answer:
+        return Answer(id=question.id, ok=True, result=table)
+
+    with answering_worker(node1, answer) as asked:
+        assert operator.get("/api/v1/containers/c1/top/").json() == table
+        assert operator.get("/api/v1/containers/c1/top/?options=axo+pid,args:20").json() == table
+        refused = operator.get("/api/v1/containers/c1/top/?options=-o+pid,environ")
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_ps_options")
+    place = {"container": shown["id"], "sandbox": "c1"}
+    assert [question.arguments for question in asked] == [
+        {**place, "options": ["-ef"]},
+        {**place, "options": ["axo", "pid,args:20"]},
+    ]
+    post(operator, "containers/c1/stop/")
+    refused = operator.get("/api/v1/containers/c1/top/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_running")
+
+
 def test_a_command_is_run_with_the_containers_variables_and_recorded(operator: Any, node1: Any) -> None:
     shown = make(operator, "c1", start=True, env={"A": "1", "B": "2"})
 
