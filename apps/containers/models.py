@@ -88,6 +88,11 @@ class Container(models.Model):
         """It should be running, as far as the server knows."""
         return self.wanted == self.Wanted.RUNNING
 
+    @property
+    def has_process(self) -> bool:
+        """Else it is a namespace that others use."""
+        return bool(self.command or self.entrypoint)
+
 
 class PublishedPort(models.Model):
     """A port of a container that its host offers as one of its own; see `ports`."""

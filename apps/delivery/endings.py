@@ -19,6 +19,9 @@ from apps.networks.services import peers
 from apps.networks.services.lifecycle import end_container, remove_container
 from workers.contract.reports import Exit
 
+STOPS = ("container.stop", "container.kill")
+"""Changes after which a container's process ends."""
+
 
 def take_exits(host: Host, exits: Iterable[Exit], changed: Iterable[Container], at: datetime) -> None:
     """Record the ends of processes. `changed`: containers that the host has changed, which may be stopped by it."""
@@ -35,35 +38,49 @@ def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:
         ).first()
         if container is None:
             return
-        if not container.running:
-            if container.exit_code is None:
-                containers.record_exit(container, exit_.code, exit_.message, at)
-                known = partial(announce, kind="container", id=container.pk, change="reported")
-                transaction.on_commit(known)
-            return
-        locked = advance(host.pk)
-        end_container(locked, container, code=exit_.code, message=exit_.message, at=at)
-        operation = Operation.objects.create(
-            actor_name=f"host {host.name}",
-            action="container.exit",
-            subject="container",
-            subject_id=container.pk,
-            subject_name=container.name,
-            detail={"exit_code": exit_.code, "message": exit_.message},
-            touched=tell_touched("container.exit", container),
-            host=locked,
-            revision=locked.revision,
-        )
-        peers.refresh([container.pk], spread)
-        transaction.on_commit(partial(announce_operations, [operation]))
-        transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
+        if container.running:
+            _end(host, container, exit_, at)
+        elif container.exit_code is None:
+            containers.record_exit(container, exit_.code, exit_.message, at)
+            _complete(container)
+            known = partial(announce, kind="container", id=container.pk, change="reported")
+            transaction.on_commit(known)
     _remove_ended(host, [container])
 
 
+def _end(host: Host, container: Container, exit_: Exit, at: datetime) -> None:
+    locked = advance(host.pk)
+    end_container(locked, container, code=exit_.code, message=exit_.message, at=at)
+    operation = Operation.objects.create(
+        actor_name=f"host {host.name}",
+        action="container.exit",
+        subject="container",
+        subject_id=container.pk,
+        subject_name=container.name,
+        detail={"exit_code": exit_.code, "message": exit_.message},
+        touched=tell_touched("container.exit", container),
+        host=locked,
+        revision=locked.revision,
+    )
+    peers.refresh([container.pk], spread)
+    transaction.on_commit(partial(announce_operations, [operation]))
+    transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
+
+
+def _complete(container: Container) -> None:
+    """Tell in the history how it ended that somebody had asked for."""
+    asked = Operation.objects.filter(subject_id=container.pk, action__in=STOPS, revision__gt=0)
+    latest = asked.order_by("-at").first()
+    if latest is not None:
+        latest.detail = {**latest.detail, "exit_code": container.exit_code}
+        latest.save(update_fields=["detail"])
+
+
 def _remove_ended(host: Host, candidates: Iterable[Container]) -> None:
-    """Remove those that have ended and were to be removed then (`--rm`)."""
+    """Remove those that have ended and were to be removed then (`--rm`), once it is known how they did."""
     for container in candidates:
-        if container.auto_remove and container.wanted == Container.Wanted.STOPPED:
+        known = container.exit_code is not None or not container.has_process
+        if known and container.auto_remove and container.wanted == Container.Wanted.STOPPED:
             _remove(host, container.pk)
 
 

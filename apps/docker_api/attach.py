@@ -27,7 +27,7 @@ async def attach(request: Request, facts: dict[str, str]) -> Taken:
     container = await in_thread(_begin, request, facts)
     async with contextlib.AsyncExitStack() as stack:
         session = None
-        if container.command or container.entrypoint:
+        if container.has_process:
             session = await stack.enter_async_context(_session(request, container))
             if not container.running:
                 # The client starts it when it has our answer.

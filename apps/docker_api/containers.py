@@ -144,7 +144,7 @@ def kill(request: Request, facts: dict[str, str]) -> Answer:
     number = read_signal(request.value("signal") or "KILL")
     container = find(request, facts)
     lifecycle.refuse_stopped(container)
-    bare = not (container.command or container.entrypoint)
+    bare = not container.has_process
     if number == signal.SIGKILL or (bare and number in ENDING):
         _change(request, container, "container.kill", _kill, signal=number)
         return Answer(status=204)
@@ -234,7 +234,7 @@ async def await_end(container: Container, condition: str) -> AsyncIterator[bytes
     code, began = container.exit_code or 0, now()
     # The run whose end is waited for: this one, or the next.
     run = container.incarnation if container.running else container.incarnation + 1
-    bare = not (container.command or container.entrypoint)
+    bare = not container.has_process
     patient_until = None
     async with Listener(lambda message: message.get("id") == container.pk) as news:
         while True:
@@ -254,9 +254,9 @@ async def await_end(container: Container, condition: str) -> AsyncIterator[bytes
 
 def _recall_exit(id: str, since: datetime, code: int) -> int:
     """Of a container that is gone, from the history; `code` if it says nothing."""
-    exits = Operation.objects.filter(action="container.exit", subject_id=id, at__gte=since)
-    ended = exits.order_by("-at").first()
-    return int(ended.detail.get("exit_code", code)) if ended else code
+    ends = Operation.objects.filter(subject_id=id, finished__gte=since, detail__has_key="exit_code")
+    ended = ends.order_by("-at").first()
+    return int(ended.detail["exit_code"]) if ended else code
 
 
 def _has_ended(container: Container, condition: str, run: int) -> bool:

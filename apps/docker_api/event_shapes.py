@@ -96,7 +96,8 @@ def _attachments(operation: Operation, action: str) -> Iterator[Event]:
 
 def _ended(operation: Operation, *last: str) -> Iterator[Event]:
     code = str(operation.detail.get("exit_code", _exit_code(operation)))
-    yield from _container(operation, "die", "disconnect", *last, exitCode=code)
+    yield from _container(operation, "die", exitCode=code)
+    yield from _container(operation, "disconnect", *last)
 
 
 def _exit_code(operation: Operation) -> int:
@@ -128,7 +129,9 @@ def _restarted(operation: Operation) -> Iterator[Event]:
 
 def _removed(operation: Operation) -> Iterator[Event]:
     if operation.touched.get("networks"):
-        yield from _container(operation, "kill", "die", "disconnect", signal="9", exitCode="137")
+        yield from _container(operation, "kill", signal="9")
+        yield from _container(operation, "die", exitCode="137")
+        yield from _container(operation, "disconnect")
     yield from _container(operation, "destroy")
 
 

@@ -6,10 +6,13 @@ asks for the past gets it, also from before the server was started.
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from django.db.models import Q
 
+from apps.containers.models import Container
+from apps.delivery.endings import STOPS
 from apps.delivery.models import Operation
 from apps.docker_api.event_shapes import Event, describe_operation
 from apps.docker_api.filters import fits_labels, read_time
@@ -22,12 +25,16 @@ from apps.hosts.models import Host
 FILTERS = frozenset({"type", "event", "network", "container", "image", "label", "scope", "daemon", "volume"})
 OVERLAP = timedelta(seconds=5)
 """A change may be recorded a little after a later one: so far back each look begins."""
+PATIENCE = timedelta(seconds=4)
+"""For how an end was, which a host tells a moment after it; shorter than `OVERLAP`."""
 LONGEST_CHANGE = timedelta(hours=1)
 """From being asked for to being done; the history is ordered by the former."""
 MOST = 2000
 """Changes that one look at the history reads."""
 AT_LEAST_EVERY = 10.0
 """Seconds between two looks: an announcement may be lost."""
+SOON = 0.5
+"""The same while something is not told yet."""
 
 
 async def follow(request: Request, facts: dict[str, str]) -> Stream:
@@ -47,7 +54,7 @@ async def _tell(
     async with Listener(lambda message: message["kind"] != "host" or "prune" in message["change"]) as news:
         while True:
             now = datetime.now(UTC)
-            found = await in_thread(_read, request.host, look_from, end)
+            found, whole = await in_thread(_read, request.host, look_from, end)
             for identity, at, events in found:
                 if identity in told:
                     continue
@@ -59,11 +66,15 @@ async def _tell(
                 return
             look_from = max(begin, now - OVERLAP)
             told = {identity: at for identity, at in told.items() if at >= look_from}
-            left = (end - now).total_seconds() if end else AT_LEAST_EVERY
-            await news.wait(min(AT_LEAST_EVERY, left))
+            patience = AT_LEAST_EVERY if whole else SOON
+            left = (end - now).total_seconds() if end else patience
+            await news.wait(min(patience, left))
 
 
-def _read(host: Host, begin: datetime, end: datetime | None) -> list[tuple[UUID, datetime, list[Event]]]:
+def _read(
+    host: Host, begin: datetime, end: datetime | None
+) -> tuple[list[tuple[UUID, datetime, list[Event]]], bool]:
+    """What is to be told, and whether that is all there is by now."""
     mine = Q(host=host) | Q(host=None, subject="network")
     done = Operation.objects.filter(
         mine, outcome=Operation.Outcome.DONE, at__gte=begin - LONGEST_CHANGE, finished__gte=begin
@@ -71,7 +82,21 @@ def _read(host: Host, begin: datetime, end: datetime | None) -> list[tuple[UUID,
     if end is not None:
         done = done.filter(finished__lte=end)
     newest = sorted(done.order_by("-at")[:MOST], key=lambda one: (one.finished or one.at, one.at))
-    return [(one.pk, one.finished or one.at, describe_operation(one)) for one in newest]
+    over = end is not None and datetime.now(UTC) >= end
+    ripe = newest if over else list(takewhile(_is_known, newest))
+    told = [(one.pk, one.finished or one.at, describe_operation(one)) for one in ripe]
+    return told, len(ripe) == len(newest)
+
+
+def _is_known(operation: Operation) -> bool:
+    """Not that a process has ended, but not yet how: that is told a moment later, and in its order what follows."""
+    if operation.action not in STOPS or not operation.revision or "exit_code" in operation.detail:
+        return True
+    late = datetime.now(UTC) - (operation.finished or operation.at) > PATIENCE
+    if late:
+        return True
+    ended = Container.objects.filter(pk=operation.subject_id, exit_code=None).first()
+    return ended is None or not ended.has_process
 
 
 def fits(event: Event, filters: Filters) -> bool:

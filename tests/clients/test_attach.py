@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from docker.errors import APIError
@@ -223,3 +225,77 @@ def test_logs_have_times_limits_and_both_outputs(docker: Docker) -> None:
     follower = docker.start("logs -f -n 0 box")
     docker.do("kill box")
     assert follower.communicate(timeout=20)[0] == ""
+
+
+def test_how_something_ended_is_known_when_it_goes_at_once(docker: Docker, client: sdk.DockerClient) -> None:
+    for _ in range(5):
+        began = time.time()
+        docker.do("run -d --rm --name once host sleep 1000")
+        once = client.containers.get("once")
+        with ThreadPoolExecutor(1) as other:
+            waiting = other.submit(once.wait, condition="removed", timeout=60)
+            docker.do("stop -t 9 once")
+            assert waiting.result(60)["StatusCode"] == 143
+        told = client.events(decode=True, since=began, until=time.time() + 1, filters={"container": once.id})
+        ends = [(each["Action"], each["Actor"]["Attributes"].get("exitCode")) for each in told]
+        assert ends[-4:] == [("kill", None), ("die", "143"), ("stop", None), ("destroy", None)]
+
+
+def test_rm_removes_also_what_ended_while_the_server_was_away(docker: Docker, product: Product) -> None:
+    docker.do("run -d --rm --name once host sleep 1000")
+    docker.do("run -d --name kept host sleep 1000")
+    pids = [docker.do(f"top {name} -o pid").split()[1] for name in ("once", "kept")]
+    stopped = [product.find_part(name) for name in ("web server", "server worker")]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for pid in pids:
+            os.kill(int(pid), signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGKILL)
+    docker.await_answer()
+    deadline = time.monotonic() + 40
+    while docker.do("ps -a --format {{.Names}}/{{.State}}") != "kept/exited":
+        assert time.monotonic() < deadline, docker.do("ps -a")
+        time.sleep(0.1)
+    assert docker.do("inspect -f {{.State.ExitCode}} kept") == "143"
+
+
+def test_who_waits_chooses_for_what(docker: Docker, client: sdk.DockerClient) -> None:
+    """Who asks for the next exit of what has ended waits for its next start."""
+    docker.do("create --name box host sh -c true")
+    box = client.containers.get("box")
+    assert box.wait(condition="not-running", timeout=60)["StatusCode"] == 0
+    with ThreadPoolExecutor(2) as others:
+        ended = others.submit(box.wait, condition="next-exit", timeout=60)
+        removed = others.submit(box.wait, condition="removed", timeout=60)
+        time.sleep(0.5)
+        assert not ended.done() and not removed.done()
+        docker.do("start box")
+        assert ended.result(60)["StatusCode"] == 0
+        assert not removed.done()
+        await_state(docker, "box", "exited")
+        docker.do("rm box")
+        assert removed.result(60)["StatusCode"] == 0
+    with pytest.raises(APIError, match="invalid condition"):
+        client.containers.run("host", ["true"], name="box", detach=True).wait(condition="soon")
+
+
+def test_logs_are_followed_until_a_time_and_by_output(docker: Docker) -> None:
+    run(docker, script="while :; do echo out; echo err >&2; sleep 0.1; done")
+    await_log(docker, "out")
+    done = docker.run("logs", "-f", "--until", f"{time.time() + 2:.3f}", "box")
+    assert done.returncode == 0 and {*done.stdout.split(), *done.stderr.split()} == {"out", "err"}
+    follower = docker.start("logs -f -t -n 1 box")
+    assert follower.stdout is not None
+    for _ in range(4):
+        assert re.match(
+            r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (out|err)$", follower.stdout.readline().rstrip()
+        )
+    follower.terminate()
+    follower.wait(20)

@@ -86,13 +86,16 @@ class OutputSession:
             await self._await_begin()
             async for _ in self._wait_for_more():
                 await self._send_new()
-            await self._line.tell_exit(
-                await self._supervisor.wait(self._container) if self._follows else None
-            )
+            whole = self._follows and not self._is_over()
+            await self._line.tell_exit(await self._supervisor.wait(self._container) if whole else None)
 
     @property
     def _follows(self) -> bool:
         return isinstance(self._request, Attach) or self._request.follow
+
+    def _is_over(self) -> bool:
+        """What comes now is too late to be wanted."""
+        return bool(self._request.until) and time.time_ns() > self._request.until
 
     async def _wait_for_more(self) -> AsyncIterator[None]:
         """Whenever there may be something to read, the last time when all is written."""
@@ -101,7 +104,7 @@ class OutputSession:
         late = self._request.until / 1e9 if self._request.until else None
         try:
             with self._supervisor.listening(self._container, news.set):
-                while not ended.done() and self._follows and not (late and time.time() > late):
+                while not ended.done() and self._follows and not self._is_over():
                     news.clear()
                     yield
                     heard = asyncio.create_task(news.wait())

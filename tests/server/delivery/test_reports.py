@@ -12,7 +12,12 @@ from apps.delivery.models import Operation
 from apps.delivery.receiver import receive
 from apps.hosts.models import Host
 from apps.networks.models import Network
-from apps.networks.services.lifecycle import create_container, rename_container, start_container
+from apps.networks.services.lifecycle import (
+    create_container,
+    rename_container,
+    start_container,
+    stop_container,
+)
 from apps.networks.services.networks import create_network
 from workers.contract.envelope import seal, unseal
 from workers.contract.reports import Drift, Exit, Facts, Look, Outcome, Report
@@ -128,6 +133,29 @@ def test_a_container_that_shall_not_outlive_its_process_goes_after_its_end(
     assert list(told) == ["container.create", "container.exit", "container.remove"]
     gone = [row.id for delta in sent for row in delta.rows if row.kind == "container" and row.spec is None]
     assert set(gone) == {once.pk}
+
+
+def test_what_goes_at_its_end_waits_for_how_it_ended_when_it_was_stopped(
+    node1: Host, sent: list[Delta], django_capture_on_commit_callbacks: Any
+) -> None:
+    once = make_running(node1, "once")
+    Container.objects.filter(pk=once.pk).update(auto_remove=True, command=["sleep", "9"])
+
+    def work(locked: Host) -> Container:
+        return stop_container(locked, Container.objects.get(pk=once.pk))
+
+    _, asked = carry_out(Change(actor=None, action="container.stop"), node1, work, wait=False)
+    once.refresh_from_db()
+    stopped = Outcome(kind="container", id=once.pk, revision=once.revision, state="applied")
+    exit_ = Exit(container=once.pk, incarnation=once.incarnation, code=143)
+    seen = []
+    for content in ({"outcomes": (stopped,)}, {"exits": (exit_,)}):
+        with django_capture_on_commit_callbacks(execute=True):
+            receive(node1, report(node1, acked=once.revision, **content))
+        once.refresh_from_db()
+        asked.refresh_from_db()
+        seen.append((once.wanted, once.exit_code, asked.detail.get("exit_code")))
+    assert seen == [("stopped", None, None), ("removing", 143, 143)]
 
 
 def test_an_exit_of_an_earlier_start_does_not_stop_the_present_one(node1: Host, sent: list[Delta]) -> None:
