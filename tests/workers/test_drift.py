@@ -13,15 +13,28 @@ import pytest
 from tests.unit.worker.specs import container, endpoint, identify, network
 from tests.workers.conftest import purge_after
 from tests.workers.host import Host, answers, await_true, inside, run
+from tests.workers.test_peers import OVERLAY, entries, feed, macs, peer
 from workers.contract.reports import Drift
+from workers.contract.state import Publish
 from workers.kernel.edge import Kernel
 
 WITHIN = 2.0
 NET = network("front", "10.1.0.0/24", "fd00:1::/64")
 ONE = container("one", "sleep", "1000", stop_timeout=0)
-TWO = container("two", sysctls={"net.ipv4.icmp_ratemask": "6168", "net.ipv4.ping_group_range": "0 \t 5"})
+TWO = container(
+    "two",
+    sysctls={"net.ipv4.icmp_ratemask": "6168", "net.ipv4.ping_group_range": "0 \t 5"},
+    ports=(
+        Publish(protocol="tcp", port=80, host_port=8080),
+        Publish(protocol="udp", port=53, host_port=5353, address="127.0.0.1"),
+    ),
+)
+FAR = container("far")
 ONE_ON = endpoint(ONE, NET, "10.1.0.2", ipv6="fd00:1::2", order=1)
 TWO_ON = endpoint(TWO, NET, "10.1.0.3", ipv6="fd00:1::3", order=2)
+FAR_ON = endpoint(FAR, OVERLAY, "10.31.0.2", interface="eth0", order=3)
+(MAC,) = macs(3)
+WAY, ENTRY = "The way to 10.31.0.3 by vx-4200 had been", "The firewall entry tcp . 8080 in all4 had been"
 BRIDGE, PORT = NET.device, f"veth{TWO_ON.id[:7]}"
 NFT = "nft {} inet netadmin"
 
@@ -61,6 +74,35 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "chain flushed": (NFT.format("flush chain") + " forward", "The firewall's rules"),
     "rule added": (NFT.format("insert rule") + " forward drop", "The firewall's rules"),
     "set emptied": (NFT.format("flush set") + " bridges", "The firewall entry"),
+    "published port": (
+        NFT.format("delete element") + " all4 '{ tcp . 8080 }'",
+        ENTRY,
+    ),
+    "published port, IPv6": (
+        NFT.format("delete element") + " all6 '{ tcp . 8080 }'",
+        "The firewall entry tcp . 8080 in all6 had been",
+    ),
+    "published port elsewhere": (
+        f"{NFT.format('delete element')} all4 '{{ tcp . 8080 }}'; "
+        f"{NFT.format('add element')} all4 '{{ tcp . 8080 : 10.1.0.2 . 80 }}'",
+        ENTRY,
+    ),
+    "published ports emptied": (NFT.format("flush map") + " all4", ENTRY),
+    "port that nobody published": (
+        NFT.format("add element") + " all4 '{ tcp . 2222 : 10.1.0.2 . 22 }'",
+        "The firewall entry tcp . 2222",
+    ),
+    "published ports refused to no one": (NFT.format("flush set") + " relayed", "The firewall entry"),
+    "forwarding entry": (f"bridge fdb del {MAC} dev vx-4200 self", WAY),
+    "forwarding entry of the bridge": (f"bridge fdb del {MAC} dev vx-4200 master", WAY),
+    "forwarding entry elsewhere": (f"bridge fdb replace {MAC} dev vx-4200 dst 127.0.0.8 self", WAY),
+    "neighbour behind the tunnel": ("ip neigh del 10.31.0.3 dev vx-4200", WAY),
+    "place to flood to": ("bridge fdb append 00:00:00:00:00:00 dev vx-4200 dst 127.0.0.8 self", "The "),
+    "tunnel deleted": ("ip link delete vx-4200", "The tunnel vx-4200 of network overlay had been removed"),
+    "tunnel down": ("ip link set vx-4200 down", "The tunnel vx-4200 of network overlay had been changed"),
+    "tunnel off its bridge": ("ip link set vx-4200 nomaster", "The tunnel"),
+    "tunnel that learns": ("ip link set vx-4200 type vxlan learning", "The tunnel"),
+    "overlay's bridge deleted": ("ip link delete ov-4200", "The "),
     "resolv.conf": ("sh -c 'echo nameserver 192.0.2.1 > /etc/netns/two/resolv.conf'", "The files"),
     "hosts removed": ("rm /etc/netns/two/hosts", "The files in /etc of container two"),
     "all files": ("rm -r /etc/netns/two", "The files in /etc of container two"),
@@ -79,7 +121,9 @@ def emptied_after(private_host: None) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def furnished(emptied_after: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     host = Host(tmp_path_factory.mktemp("host"))
-    host.settle(NET, ONE, TWO, ONE_ON, TWO_ON)
+    host.settle(NET, ONE, TWO, ONE_ON, TWO_ON, OVERLAY, FAR, FAR_ON)
+    host.send(feed(host, 0, 1, peer(3), full=True))
+    await_true(lambda: entries() == macs(3))
     host.look()
     yield host
     host.close()

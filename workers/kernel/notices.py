@@ -61,6 +61,7 @@ class _Wire(NamedTuple):
     group: int
     filtered: bool
     peer: int
+    vxlan: tuple[int, str] | None
 
 
 Place = tuple[int, int]
@@ -317,7 +318,16 @@ def _open(family: int, groups: tuple[int, ...]) -> socket.socket:
 
 def _wire(link: LinkRow) -> _Wire:
     return _Wire(
-        link.name, link.mac, link.mtu, link.master, link.up, link.alias, link.group, link.filtered, link.peer
+        link.name,
+        link.mac,
+        link.mtu,
+        link.master,
+        link.up,
+        link.alias,
+        link.group,
+        link.filtered,
+        link.peer,
+        link.vxlan,
     )
 
 
