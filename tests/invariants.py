@@ -1,13 +1,12 @@
 """What must hold on one machine whenever nothing is under way: record, kernel, names and history agree.
 
-Read from where each keeps it (the database's file, `ip`, /run/netns, the resolver inside each container), and once by
+Read from where each keeps it (the database, `ip`, /run/netns, the resolver inside each container), and once by
 the product's own comparison, `plan`.
 """
 
 import json
 import os
 import socket
-import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -20,65 +19,60 @@ import dns.message
 
 from tests.dns.host import udp_to
 from tests.product import Product
-
-Rows = list[tuple[object, ...]]
+from tests.record import Record, Unreadable, open_record
 
 
 def find_violations(product: Product) -> list[str]:
-    """A sentence for each that does not hold; [] when all is well. For a product on SQLite."""
-    with closing(sqlite3.connect(product.state_dir / "netadmin.sqlite3", timeout=20)) as database:
-        found = [*_unfinished(database), *_addresses(database), *_history(database), *_kernel(database)]
-        # What is not there answers no questions.
-        found = found or list(_names(database))
+    """A sentence for each that does not hold; [] when all is well."""
+    try:
+        with open_record(product) as record:
+            found = [*_unfinished(record), *_addresses(record), *_history(record), *_kernel(record)]
+            # What is not there answers no questions.
+            found = found or list(_names(record))
+    except Unreadable as error:
+        return [f"The record cannot be read: {error}."]
     return found or list(_plan(product))
 
 
-def _read(database: sqlite3.Connection, query: str) -> Rows:
-    return database.execute(query).fetchall()
-
-
-def _unfinished(database: sqlite3.Connection) -> Iterator[str]:
-    for action, name in _read(
-        database, "select action, subject_name from delivery_operation where outcome = 'pending'"
+def _unfinished(record: Record) -> Iterator[str]:
+    for action, name in record.read(
+        "select action, subject_name from delivery_operation where outcome = 'pending'"
     ):
         yield f"The operation {action} {name} is still under way."
     for table in ("networks_network", "networks_endpoint", "containers_container"):
         going = "wanted = 'removing'" if table == "containers_container" else "removing"
         query = f"select id, error from {table} where not applied or {going} or error != ''"  # noqa: S608
-        for id, error in _read(database, query):
+        for id, error in record.read(query):
             yield f"The row {id} of {table} is not settled: {error or 'no error'}."
 
 
-def _addresses(database: sqlite3.Connection) -> Iterator[str]:
+def _addresses(record: Record) -> Iterator[str]:
     """Each address is held once, by an endpoint that has it; held and free ones together are the whole subnet."""
     has = {
         (id, address)
-        for id, *both in _read(database, "select id, ipv4, ipv6 from networks_endpoint")
+        for id, *both in record.read("select id, ipv4, ipv6 from networks_endpoint")
         for address in both
         if address
     }
-    rows = _read(database, "select holder, text from ipam_address where holder != ''")
+    rows = record.read("select holder, text from ipam_address where holder != ''")
     held = {(holder, text) for holder, text in rows}
     for id, address in held - has:
         yield f"The address {address} is leaked: {id} has it no more."
     for id, address in has - held:
         yield f"The address {address} of {id} is not held."
     query = "select network_id, ipv4 from networks_endpoint where ipv4 is not null"
-    for (network, address), times in Counter(_read(database, query)).items():
+    for (network, address), times in Counter(record.read(query)).items():
         if times > 1:
             yield f"The address {address} of network {network} was given {times} times."
-    yield from _free_ranges(database)
+    yield from _free_ranges(record)
 
 
-def _free_ranges(database: sqlite3.Connection) -> Iterator[str]:
-    for id, cidr, first, last in _read(database, "select id, cidr, first, last from ipam_subnet"):
+def _free_ranges(record: Record) -> Iterator[str]:
+    for id, cidr, first, last in record.read("select id, cidr, first, last from ipam_subnet"):
         taken = {
-            bytes(value)  # type: ignore[call-overload]
-            for (value,) in database.execute("select value from ipam_address where subnet_id = ?", (id,))
+            bytes(value) for (value,) in record.read("select value from ipam_address where subnet_id = ?", id)
         }
-        runs = database.execute(
-            "select first, last from ipam_freerange where subnet_id = ?", (id,)
-        ).fetchall()
+        runs = record.read("select first, last from ipam_freerange where subnet_id = ?", id)
         free = sum(_number(high) - _number(low) + 1 for low, high in runs)
         if free + len(taken) != _number(last) - _number(first) + 1:
             yield f"The subnet {cidr} has {free} free and {len(taken)} taken addresses: that is not all of it."
@@ -91,19 +85,18 @@ def _number(packed: object) -> int:
     return int.from_bytes(packed, "big")  # type: ignore[arg-type]
 
 
-def _kernel(database: sqlite3.Connection) -> Iterator[str]:
+def _kernel(record: Record) -> Iterator[str]:
     """Exactly the bridges, ports and namespaces of what is on record."""
-    bridges = {id for (id,) in _read(database, "select id from networks_network where driver = 'bridge'")}
+    bridges = {id for (id,) in record.read("select id from networks_network where driver = 'bridge'")}
     running = dict(
-        _read(
-            database,
+        record.read(
             "select id, name from containers_container where state = 'running' and not host_network",
         )
     )
     ports = {
         id
-        for id, container, network in _read(
-            database, "select id, container_id, network_id from networks_endpoint"
+        for id, container, network in record.read(
+            "select id, container_id, network_id from networks_endpoint"
         )
         if container in running and network in bridges
     }
@@ -116,12 +109,12 @@ def _kernel(database: sqlite3.Connection) -> Iterator[str]:
     yield from _compare("namespaces", set(running.values()), names)
 
 
-def _history(database: sqlite3.Connection) -> Iterator[str]:
+def _history(record: Record) -> Iterator[str]:
     """What was made and not removed is there, as it was left; what was removed is not. Of changes that the host could
     not make at once only those are undone that make something: the others it goes on trying."""
     made: dict[tuple[str, str], tuple[str, str, dict[str, Any]]] = {}
     query = "select action, subject, subject_id, subject_name, after, detail from delivery_operation"
-    for action, subject, id, name, after, detail in database.execute(
+    for action, subject, id, name, after, detail in record.read(
         f"{query} where subject in ('network', 'container', 'endpoint') and "
         "(outcome = 'done' or action not in ('network.create', 'endpoint.connect')) order by at"
     ):
@@ -135,9 +128,9 @@ def _history(database: sqlite3.Connection) -> Iterator[str]:
                 if not (key[0] == "endpoint" and told[2]["detail"].get(field) == name)
             }
     there = {
-        "network": dict(database.execute("select id, 0 from networks_network").fetchall()),
-        "container": dict(database.execute("select id, wanted from containers_container").fetchall()),
-        "endpoint": dict(database.execute("select id, 0 from networks_endpoint").fetchall()),
+        "network": dict(record.read("select id, 0 from networks_network")),
+        "container": dict(record.read("select id, wanted from containers_container")),
+        "endpoint": dict(record.read("select id, 0 from networks_endpoint")),
     }
     for (subject, id), (action, name, after) in made.items():
         ended, found = action.endswith((".remove", ".disconnect")), id in there[subject]
@@ -148,7 +141,7 @@ def _history(database: sqlite3.Connection) -> Iterator[str]:
             yield f"The container {name} shall be {there[subject][id]}, in the history {after['wanted']}."
 
 
-def _names(database: sqlite3.Connection) -> Iterator[str]:
+def _names(record: Record) -> Iterator[str]:
     """In each container with a name server the names of all: those on a network with it are known, others not."""
     query = """
         select container.name, endpoint.network_id, endpoint.ipv4 from networks_endpoint as endpoint
@@ -157,7 +150,7 @@ def _names(database: sqlite3.Connection) -> Iterator[str]:
         where container.state = 'running' and network.driver = 'bridge' and not network.predefined
     """
     on: dict[str, dict[str, str]] = {}
-    for name, network, address in database.execute(query):
+    for name, network, address in record.read(query):
         on.setdefault(name, {})[network] = address
     for asking in on:
         with closing(udp_to(asking)) as door:

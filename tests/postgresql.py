@@ -4,8 +4,11 @@ import os
 import pwd
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,9 +23,56 @@ def _programs() -> Path:
     return found[-1]
 
 
+@dataclass
+class Cluster:
+    """A server over a Unix socket in a folder of its own; it listens nowhere else."""
+
+    url: str
+    """A DATABASE_URL."""
+    data: Path
+    start: Callable[[], None]
+
+    def find_pid(self) -> int:
+        """Of the server. LookupError: there is none now."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+            os.kill(pid, 0)
+        except (OSError, ValueError, IndexError) as error:
+            raise LookupError("postgresql") from error
+        return pid
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Started again whenever it has ended, as by a service manager."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(0.1):
+                try:
+                    self.find_pid()
+                except LookupError:
+                    # Till what it had begun has noticed its end, a new one refuses to start.
+                    with suppress(subprocess.CalledProcessError):
+                        self.start()
+
+        keeper = threading.Thread(target=keep)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
+
+
 @contextmanager
 def running_postgresql() -> Iterator[str]:
-    """Yields a DATABASE_URL over a Unix socket in a folder of its own; the server listens nowhere else."""
+    """Yields a DATABASE_URL."""
+    with running_cluster() as cluster:
+        yield cluster.url
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
     programs = _programs()
     # The server refuses to run as root, and its user cannot enter pytest's folders.
     owner = pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else os.geteuid()
@@ -38,9 +88,21 @@ def running_postgresql() -> Iterator[str]:
         options = (
             f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=100"
         )
-        run(f"{programs}/pg_ctl", "start", "-w", "-D", str(data), "-l", str(folder / "log"), "-o", options)
+        start = partial(
+            run,
+            f"{programs}/pg_ctl",
+            "start",
+            "-w",
+            "-D",
+            str(data),
+            "-l",
+            str(folder / "log"),
+            "-o",
+            options,
+        )
+        start()
         try:
             run(f"{programs}/createdb", "-h", str(folder), "-U", "netadmin", "netadmin")
-            yield f"postgresql://netadmin@{quote(str(folder), safe='')}/netadmin"
+            yield Cluster(f"postgresql://netadmin@{quote(str(folder), safe='')}/netadmin", data, start)
         finally:
             run(f"{programs}/pg_ctl", "stop", "-m", "immediate", "-D", str(data))

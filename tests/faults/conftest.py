@@ -12,5 +12,6 @@ __all__ = ["private_host", "product"]
 
 @pytest.fixture(scope="session")
 def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    # Till the end of the session: modules with a product of their own are named so that they come before its first use.
     with running_product(tmp_path_factory.mktemp("state")) as product:
         yield product

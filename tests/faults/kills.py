@@ -5,49 +5,64 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 
+from tests.faults.points import POINTS
 from tests.invariants import find_violations
 from tests.product import Product
 
 PATIENCE = 60.0
 FULL = os.environ.get("FAULTS") == "full"
-"""Everything is tried, as `make faults` does: half an hour."""
+"""Everything is tried, as `make faults` does: three quarters of an hour."""
 Step = tuple[str, str, object]
 """(method, path, body) of a request."""
-Kill = Callable[[], None]
-
-
 Answer = tuple[int, str]
 """(status, body); status 0: there was none."""
+Moment = str | float
+"""When a kill comes: at a point of POINTS, or so many seconds after the change was asked for."""
 
 
-def carry_out(product: Product, step: Step, victim: str, delay: float) -> list[Answer]:
-    """One step with a kill in it, `delay` seconds after it was asked for."""
-    pid = product.find_part(victim)
+@dataclass(frozen=True)
+class Victim:
+    """Something that is killed, and comes back without a hand's help."""
 
-    def kill() -> None:
-        time.sleep(delay)
-        os.kill(pid, signal.SIGKILL)
-
-    return carry_out_with(product, step, victim, kill)
+    name: str
+    find: Callable[[], int]
+    """Its pid. LookupError: there is none now."""
 
 
-def carry_out_with(product: Product, step: Step, victim: str, kill: Kill) -> list[Answer]:
-    """One step, during which `kill` ends the victim; repeated only where nobody was told what became of it. The
-    answers, of which the last is one."""
-    pid = product.find_part(victim)
+def part(product: Product, name: str) -> Victim:
+    return Victim(name, partial(product.find_part, name))
+
+
+def carry_out(product: Product, step: Step, victim: Victim, moment: Moment) -> tuple[list[Answer], bool]:
+    """One step with a kill in it; repeated only where nobody was told what became of it.
+
+    The answers, of which the last is one; and whether the moment came before the first.
+    """
+    pid = victim.find()
     answers: list[Answer] = []
     asking = threading.Thread(target=lambda: answers.append(product.ask(*step)))
-    asking.start()
-    kill()
+    armed = POINTS[moment](product) if isinstance(moment, str) else nullcontext(partial(_wait_for, moment))
+    with armed as wait:
+        asking.start()
+        reached = wait(lambda: not asking.is_alive())
+        os.kill(pid, signal.SIGKILL)
     asking.join()
-    eventually(lambda: has_another(product, victim, pid), lambda: f"{victim} does not come back")
-    settle(product, (victim, step))
+    eventually(lambda: _has_another(victim, pid), lambda: f"{victim.name} does not come back")
+    settle(product, (victim.name, moment, step))
     while is_open(answers[-1]):
         assert len(answers) < 20, answers
         answers.append(product.ask(*step))
-        settle(product, (victim, step))
-    return answers
+        settle(product, (victim.name, moment, step))
+    return answers, reached
+
+
+def _wait_for(seconds: float, over: Callable[[], bool]) -> bool:
+    time.sleep(seconds)
+    return not over()
 
 
 def is_open(answer: Answer) -> bool:
@@ -68,9 +83,9 @@ def settle(product: Product, what: object) -> None:
     eventually(agrees, lambda: (what, violations))
 
 
-def has_another(product: Product, part: str, old: int) -> bool:
+def _has_another(victim: Victim, old: int) -> bool:
     try:
-        return product.find_part(part) != old
+        return victim.find() != old
     except LookupError:
         return False
 

@@ -14,7 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.kills import Step, carry_out, is_open, settle
+from tests.faults.kills import Step, carry_out, is_open, part, settle
+from tests.faults.points import POINTS
 from tests.isolation import enter_private_host, require_root
 from tests.product import Product, running_product
 
@@ -94,8 +95,9 @@ class Soak:
 
     def _kill(self) -> str:
         step, victim = self._choose_step(), self._chance.choice(VICTIMS)
-        answers = carry_out(self.product, step, victim, self._chance.choice((0.0, 0.01, 0.03)))
-        return f"{step[0]} {step[1]} {answers[-1][0]}, {victim} killed"
+        moment = self._chance.choice((*POINTS, 0.0, 0.01, 0.03))
+        answers, _ = carry_out(self.product, step, part(self.product, victim), moment)
+        return f"{step[0]} {step[1]} {answers[-1][0]}, {victim} killed at {moment}"
 
     def _damage(self) -> str:
         line = self._chance.choice(DAMAGES).format(container=self._chance.choice(CONTAINERS))

@@ -1,54 +1,67 @@
 """Every part is killed during every step of a life (create, connect, disconnect, stop, remove); then all agrees again.
 
-The kill comes some time after the step was asked for. In CI the parts take turns; `make faults` (FAULTS=full) kills
-each part in each step, at several times.
+The kill comes at a named point of the step (tests/faults/points.py), or some time after it was asked for. In CI parts
+and points take turns; `make faults` (FAULTS=full) tries all of them in each step.
 """
 
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
-from tests.faults.kills import FULL, Step, carry_out, eventually
+from tests.faults.kills import FULL, Moment, eventually, part
+from tests.faults.life import STEPS, kill_in_each_step
 from tests.invariants import find_violations
 from tests.product import Product
 
-VICTIMS = ("host worker", "name service", "server worker", "web server", "broker")
-DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08) if FULL else (0.01,)
-"""Seconds; a step takes 10 to 60 ms."""
-STEPS: tuple[Step, ...] = (
-    ("POST", "networks/", {"name": "lab", "driver": "bridge"}),
-    (
-        "POST",
-        "containers/",
-        {"name": "one", "start": True, "command": ["sleep", "1000"], "stop_timeout": 0.0},
-    ),
-    ("POST", "networks/lab/connect/", {"container": "one"}),
-    ("POST", "networks/bridge/disconnect/", {"container": "one"}),
-    ("POST", "networks/bridge/connect/", {"container": "one"}),
-    ("POST", "containers/one/stop/", {}),
-    ("POST", "containers/one/start/", {}),
-    ("DELETE", "containers/one/?force=1", None),
-    ("DELETE", "networks/lab/", None),
+Blow = tuple[Moment, str]
+"""When, and who is killed."""
+BLOWS: tuple[Blow, ...] = (
+    ("recorded", "web server"),
+    ("building", "host worker"),
+    ("reported", "broker"),
+    ("queued", "server worker"),
+    ("building", "name service"),
+    ("reported", "web server"),
+    ("remembered", "host worker"),
+    ("recorded", "broker"),
+    ("reported", "server worker"),
+    ("queued", "host worker"),
+    ("building", "supervisor"),
+    ("queued", "web server"),
+    ("remembered", "broker"),
+    ("reported", "host worker"),
+    ("recorded", "server worker"),
+    ("building", "port service"),
+    ("queued", "broker"),
+    ("remembered", "web server"),
+    ("building", "broker"),
 )
-AGAIN = (403, 404, 409, 410)
-_CYCLE = list(VICTIMS) * 3
-TURNS = [_CYCLE[first : first + len(STEPS)] for first in range(len(VICTIMS) if FULL else 1)]
-"""Which part is killed in each step: not the same twice in a row, for it is started later each time."""
+"""Not the same part twice in a row, for it is started later each time."""
+VICTIMS = ("host worker", "name service", "server worker", "web server", "broker")
+DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08)
+"""Seconds; a step takes 10 to 60 ms."""
 
 
-@pytest.mark.parametrize("delay", DELAYS)
-@pytest.mark.parametrize("victims", TURNS)
-def test_a_kill_in_any_step_loses_nothing(product: Product, victims: list[str], delay: float) -> None:
-    for step, victim in zip(STEPS, victims, strict=True):
-        began = time.monotonic()
-        answers = carry_out(product, step, victim, delay)
-        # What was done before is refused; but only who asks once more, for want of an answer, may be told so.
-        assert answers[-1][0] < 300 or (len(answers) > 1 and answers[-1][0] in AGAIN), answers
-        print(f"{time.monotonic() - began:5.1f} s  {victim}, {step[0]} {step[1]}")
-    assert "one" not in product.do("ps -a")
+def take_turns(blows: list[Blow], rounds: int) -> list[list[Blow]]:
+    """In each round one for each step, and in all rounds together each of them in each step."""
+    cycle = blows * 2 * len(STEPS)
+    return [cycle[first : first + len(STEPS)] for first in range(rounds)]
+
+
+ROUNDS = take_turns(list(BLOWS), len(BLOWS) if FULL else 1)
+if FULL:
+    for delay in DELAYS:
+        ROUNDS += take_turns([(delay, victim) for victim in VICTIMS], len(VICTIMS))
+
+
+@pytest.mark.parametrize("blows", ROUNDS)
+def test_a_kill_in_any_step_loses_nothing(product: Product, blows: list[Blow]) -> None:
+    reached = kill_in_each_step(product, [(moment, part(product, name)) for moment, name in blows])
+    # Every change is recorded, queued and reported, whatever the kernel has to do for it.
+    for point in ("recorded", "queued", "reported"):
+        assert reached[point] == [moment for moment, _ in blows].count(point), reached
 
 
 def test_the_checker_sees_what_is_wrong(product: Product) -> None:
