@@ -16,6 +16,9 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from apps.common.room import refuse
+from workers.descriptors import has_room
+
 log = logging.getLogger(__name__)
 HIJACKING = re.compile(rb"POST \S*/hosts/[^/ ]+/\S*(?:exec/[^/ ]+/start|containers/\S+/attach)[/? ]")
 """Requests after which the connection may become a raw stream."""
@@ -48,6 +51,8 @@ class EngineProtocol(H11Protocol):
             # There the Docker Engine API is all there is.
             self.ws_protocol_class = None
         super().connection_made(transport)
+        if not has_room():
+            self.app = refuse
 
     def _unsupported_upgrade_warning(self) -> None:
         """Another upgrade than to a WebSocket is ours to answer."""
@@ -74,6 +79,11 @@ class EngineProtocol(H11Protocol):
 
 class WebProtocol(HttpToolsProtocol):
     """The quick one; at a request that may take the connection over it makes way for the other."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not has_room():
+            self.app = refuse
 
     def data_received(self, data: bytes) -> None:
         idle = self.cycle is None or self.cycle.response_complete

@@ -18,6 +18,7 @@ import uvicorn
 
 from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
+from workers.descriptors import raise_limit
 from workers.garbage import spare_the_loaded
 from workers.tracing import name_process
 
@@ -115,6 +116,7 @@ class WebServer(uvicorn.Server):
 
 def main() -> None:
     name_process("web")
+    raise_limit()
     environment = Environment.read()
     sockets = [open_tcp(environment.listen_address), open_unix(environment.web_socket)]
     WebServer(configure(), environment).run(sockets=sockets)

@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -73,6 +74,10 @@ class Machine:
 
     def start(self) -> None:
         self._start(NETADMIN, "worker", "run")
+
+    def start_from(self, folder: Path) -> None:
+        """With the workers that lie in the folder."""
+        self._start("env", f"--chdir={folder}", sys.executable, "-m", "workers", "run")
 
     def _start(self, *command: str) -> None:
         with (self.folder / "worker.log").open("ab") as log:

@@ -34,22 +34,34 @@ class Memory:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._late: dict[tuple[str, ...], Write] = {}
         try:
             self._db = _open(path)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            # Not a database any more. The server is asked for everything, and till then nothing is touched.
-            log.error("%s cannot be read (%s); it is put aside", path, error)
-            path.replace(path.with_suffix(".broken"))
-            self._db = _open(path)
+            # Not a database any more.
+            self._begin_anew(error)
         self._checkpoints = Checkpoints(path, self._db)
+
+    def _begin_anew(self, error: Exception) -> None:
+        """Remember nothing. The server is asked for everything, and till then nothing is touched."""
+        log.error("%s cannot be read (%s); it is put aside", self._path, error)
+        self._path.replace(self._path.with_suffix(".broken"))
+        self._db = _open(self._path)
 
     def rows(self) -> list[Row]:
         """Rows without content shall be gone, which the server was not told yet."""
-        found = self._db.execute("SELECT content FROM row")
-        return [msgspec.json.decode(content, type=Row) for (content,) in found]
+        found = self._db.execute("SELECT content FROM row").fetchall()
+        try:
+            return [msgspec.json.decode(content, type=Row) for (content,) in found]
+        except msgspec.DecodeError as error:
+            # A newer worker wrote it. To leave out what is not known would be to remove it from the host.
+            self.close()
+            self._begin_anew(error)
+            self._checkpoints = Checkpoints(self._path, self._db)
+            return []
 
     def ended(self) -> dict[str, int]:
         return dict(self._db.execute("SELECT container, incarnation FROM ended"))

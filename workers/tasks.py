@@ -16,6 +16,7 @@ from celery.signals import setup_logging, worker_ready
 from kombu import Queue
 from kombu.exceptions import ChannelError, OperationalError
 
+from workers import __version__
 from workers.agent import Agent
 from workers.contract.broker import (
     SERVER_QUEUE,
@@ -25,7 +26,7 @@ from workers.contract.broker import (
     transport_options,
     with_authority,
 )
-from workers.contract.envelope import Envelope, Refused, seal, unseal
+from workers.contract.envelope import Envelope, Misshapen, Refused, seal, unseal
 from workers.contract.joining import Configuration
 from workers.contract.questions import Answer, Question
 from workers.contract.reports import Report
@@ -52,6 +53,10 @@ log = logging.getLogger(__name__)
 
 ANSWERED = 60.0
 """Seconds after which a question is too old to be answered; so long its id is kept, that it is answered once."""
+UNREADABLE = (
+    f"The server asks for something that this worker (version {__version__}) does not know, and that is not made; "
+    "update the worker."
+)
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -94,7 +99,9 @@ def make_app(configuration: Configuration) -> Celery:
     reports = Queue(SERVER_QUEUE, no_declare=True)
 
     def send(report: Report, awaited: Collection[str]) -> bool:
-        envelope = seal(report, host=configuration.host, key=configuration.key, direction="to-server")
+        envelope = seal(
+            unreadable.mark(report), host=configuration.host, key=configuration.key, direction="to-server"
+        )
         # First to those who wait: the server's worker finds it taken in then, and has nothing to do.
         _give(answers, [answer_key(configuration.host, name) for name in awaited], envelope)
         try:
@@ -114,18 +121,18 @@ def make_app(configuration: Configuration) -> Celery:
         supervisor=state_dir / "supervisor.sock",
         send=send,
     )
-    answered = Answered()
+    answered, unreadable = Answered(), Unreadable()
     askers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="asker")
 
     @app.task(name="workers.apply")
     def apply(envelope: Envelope) -> None:
-        delta = _open(envelope, Delta, configuration)
+        delta = _open(envelope, Delta, configuration, unreadable)
         if delta is not None:
             agent.put(delta)
 
     @app.task(name="workers.ask")
     def ask(envelope: Envelope) -> None:
-        question = _open(envelope, Question, configuration)
+        question = _open(envelope, Question, configuration, unreadable)
         if question is not None and answered.admit(question, time.time()):
             # Some answers take a minute; the next change must not wait for them.
             askers.submit(_answer_question, question, configuration, answers)
@@ -156,9 +163,31 @@ class Answered:
         return True
 
 
-def _open(envelope: Envelope, expected: type[Any], configuration: Configuration) -> Any:
+class Unreadable:
+    """Whether the server lately sent what a worker of this version cannot read: it is sent again and again then."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def note(self) -> None:
+        self._until = time.monotonic() + ANSWERED
+
+    def mark(self, report: Report) -> Report:
+        """The report, with a sentence about it among its problems."""
+        if time.monotonic() > self._until:
+            return report
+        return msgspec.structs.replace(report, problems=(UNREADABLE, *report.problems))
+
+
+def _open(
+    envelope: Envelope, expected: type[Any], configuration: Configuration, unreadable: Unreadable
+) -> Any:
     try:
         return unseal(envelope, expected, host=configuration.host, key=configuration.key, direction="to-host")
+    except Misshapen as error:
+        log.warning("cannot read a message of the server: %s", error)
+        unreadable.note()
+        return None
     except Refused as error:
         log.warning("refused a message: %s", error)
         return None

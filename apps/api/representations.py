@@ -73,7 +73,7 @@ class HostOut(serializers.ModelSerializer[Host]):
     underlays = serializers.DictField(child=serializers.IntegerField(), help_text="MTU by own address.")
     routes = serializers.ListField(child=serializers.CharField())
     nameservers = serializers.ListField(child=serializers.CharField())
-    problems = serializers.ListField(child=serializers.CharField())
+    problems = serializers.ListField(child=serializers.CharField(), source="all_problems")
     look = serializers.SerializerMethodField()
     own = serializers.SerializerMethodField(help_text="The server's own machine, which cannot be removed.")
 

@@ -9,7 +9,7 @@ from apps.common.errors import DomainError, Full, Unavailable
 _FULL = ("SQLITE_FULL", "53100")
 """https://sqlite.org/rescode.html and https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "40P01", "55P03")
-_AWAY = ("08", "57P", "53300")
+_AWAY = ("08", "57P", "53300", "SQLITE_CANTOPEN")
 
 
 def explain(error: BaseException) -> DomainError | None:

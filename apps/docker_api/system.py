@@ -114,7 +114,7 @@ _ALWAYS = {
 
 def _warnings(request: Request) -> list[str] | None:
     host = request.host
-    problems = [f"WARNING: {problem}" for problem in host.problems]
+    problems = [f"WARNING: {problem}" for problem in host.all_problems]
     if host.silent:
         problems.append(
             f"WARNING: host {host.name} is offline: changes are recorded and happen when it is back"

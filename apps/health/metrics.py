@@ -83,7 +83,7 @@ def _show_hosts(hosts: list[Host]) -> Iterator[Metric]:
         lag.add_metric(labels, host.lag)
         waiting.add_metric(labels, number)
         oldest.add_metric(labels, max(0.0, (now - at).total_seconds()))
-        problems.add_metric(labels, len(host.problems))
+        problems.add_metric(labels, len(host.all_problems))
     yield from (up, silence, lag, waiting, oldest, problems)
 
 

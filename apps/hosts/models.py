@@ -1,5 +1,6 @@
 """Hosts: the machines on which workers build what the record says."""
 
+import re
 import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,11 @@ from workers import __version__
 
 SILENT_AFTER = timedelta(seconds=25)
 """A host reports every ten seconds, whatever happens: two of them are missing then."""
+
+
+def _by_number(version: str) -> list[int]:
+    """1.10 after 1.9; words of a version do not count."""
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def new_key() -> str:
@@ -78,6 +84,23 @@ class Host(models.Model):
     def outdated(self) -> bool:
         """Its worker is of another version than the server."""
         return bool(self.version) and self.version != __version__
+
+    @property
+    def version_problem(self) -> str:
+        """What follows from its worker's being of another version than the server; empty: it is not."""
+        if not self.outdated:
+            return ""
+        older = _by_number(self.version) < _by_number(__version__)
+        relation, which = ("older", "its worker") if older else ("newer", "the server")
+        return (
+            f"Its worker is {relation} ({self.version}) than the server ({__version__}): "
+            f"what is there stays and works on; update {which}."
+        )
+
+    @property
+    def all_problems(self) -> list[str]:
+        """Its own, and what the server knows of it besides."""
+        return [*self.problems, *filter(None, [self.version_problem])]
 
     @property
     def lag(self) -> int:

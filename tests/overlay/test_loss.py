@@ -1,4 +1,4 @@
-"""What goes on when a host, the broker or the server is lost, and that all is made good when it is back."""
+"""What goes on when a host, broker or server is lost, slow or of another version; all is made good afterwards."""
 
 import json
 import os
@@ -8,12 +8,18 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import workers
 from tests.fleet import Fleet, await_true
+from tests.overlay.versions import copy_workers
 from tests.product import find_processes_of, list_processes, read_process
+
+MOST = 64
+"""Requests that wait for one host at once, in the server."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -171,4 +177,67 @@ def test_a_restored_database_is_followed(fleet: Fleet) -> None:
     await_true(lambda: fleet.ping("node1", "c1", "kept"), "what came back is reached")
     fleet.product.do("rm -f kept")
     await_true(lambda: len(fleet.forwarding("node1")) == 2, "all is as before")
+    check_truth(fleet)
+
+
+def test_a_host_that_does_not_answer_holds_up_no_other(fleet: Fleet) -> None:
+    """More wait for it than may; meanwhile another host answers each change."""
+    folder = fleet.machines["node2"].folder
+    (slow,) = [pid for pid in find_processes_of(folder) if b"--config" in read_process(pid, "cmdline")]
+    with ThreadPoolExecutor(MOST + 8) as askers:
+        os.kill(slow, signal.SIGSTOP)
+        try:
+            waiting = [
+                askers.submit(fleet.product.ask, "POST", "containers/", {"name": f"s{n}", "host": "node2"})
+                for n in range(MOST + 8)
+            ]
+            # Who finds all seats taken is told at once.
+            await_true(lambda: any(each.done() for each in waiting), "the first is told to come back")
+            for number in range(10):
+                made = {"name": f"q{number}", "host": "node1", "start": True}
+                assert fleet.product.ask("POST", "containers/", made)[0] == 201
+                assert fleet.product.ask("DELETE", f"containers/q{number}/?force=1")[0] == 204
+        finally:
+            os.kill(slow, signal.SIGCONT)
+        assert {each.result()[0] for each in waiting} <= {201, 202}
+    for number in range(MOST + 8):
+        await_true(
+            lambda n=number: fleet.product.ask("DELETE", f"containers/s{n}/?host=node2")[0] in (204, 404),
+            f"s{number} was made, and is removed",
+        )
+    check_truth(fleet)
+
+
+def look_at(fleet: Fleet, name: str) -> tuple[str, bool, str]:
+    """State, whether it is outdated, and its problems."""
+    (shown,) = json.loads(fleet.product.do(f"host inspect {name}"))
+    return shown["state"], shown["outdated"], " ".join(shown["problems"])
+
+
+def test_a_worker_of_another_version_says_so_and_keeps_what_is_there(fleet: Fleet, tmp_path: Path) -> None:
+    """An older one, which cannot read what it is told; then a newer one, which can; then the server's own."""
+    machine, ours = fleet.machines["node2"], f"than the server ({workers.__version__})"
+    namespace = fleet.inside("node2", "c2", "readlink", "/proc/self/ns/net").stdout
+    machine.stop()
+    machine.start_from(copy_workers(tmp_path, "0.0.9"))
+    await_true(lambda: f"is older (0.0.9) {ours}" in look_at(fleet, "node2")[2], "it is called older")
+    unread = "that this worker (version 0.0.9) does not know"
+    await_true(lambda: unread in look_at(fleet, "node2")[2], "it says that it cannot read")
+    assert look_at(fleet, "node2")[:2] == ("online", True)
+    assert "outdated" in fleet.product.do("host ls")
+    with ThreadPoolExecutor(1) as asker:
+        asked = asker.submit(fleet.product.ask, "POST", "networks/bridge/connect/", {"container": "c2"})
+        assert fleet.ping("node1", "c1", "c2") and fleet.ping("node2", "c2", "c1")
+        machine.stop()
+        machine.start_from(copy_workers(tmp_path, "9.10.0"))
+        assert asked.result()[0] in (200, 201, 202), asked.result()
+    await_true(lambda: f"is newer (9.10.0) {ours}" in look_at(fleet, "node2")[2], "it is called newer")
+    await_true(lambda: "eth1" in machine.run("ip", "-n", "c2", "-o", "link"), "what was asked for is made")
+    fleet.product.do("network disconnect bridge c2")
+    assert fleet.ping("node1", "c1", "c2") and fleet.ping("node2", "c2", "c1")
+    assert look_at(fleet, "node2")[:2] == ("online", True)
+    machine.stop()
+    machine.start()
+    await_true(lambda: look_at(fleet, "node2") == ("online", False, ""), "it is of the server's version")
+    assert fleet.inside("node2", "c2", "readlink", "/proc/self/ns/net").stdout == namespace
     check_truth(fleet)

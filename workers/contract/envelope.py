@@ -24,6 +24,10 @@ class Refused(Exception):
     """The message is forged, altered, for another host, or not of the expected shape."""
 
 
+class Misshapen(Refused):
+    """It is genuine, but of a shape that is not known here: whoever sent it is of another version."""
+
+
 def _sign(key: str, direction: Direction, host: str, body: str) -> str:
     text = "\n".join((direction, host, body))
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
@@ -45,4 +49,4 @@ def unseal(envelope: Envelope, expected: type[T], *, host: str, key: str, direct
     try:
         return msgspec.json.decode(body, type=expected)
     except msgspec.DecodeError as error:
-        raise Refused(f"the message has another shape than expected: {error}") from error
+        raise Misshapen(f"the message has another shape than expected: {error}") from error

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import resource
 import signal
 import socket
 import sqlite3
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 from workers import tracing
+from workers.descriptors import raise_limit
 from workers.dns.control import Control
 from workers.dns.forward import Forwarder
 from workers.dns.memory import Memory
@@ -24,8 +24,7 @@ def main() -> int:
     arguments = _parse()
     tracing.configure("names")
     # Two sockets a sandbox, one a TCP connection, one a forwarded question.
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_limit()
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(arguments.socket, arguments.memory, arguments.resolv_conf))

@@ -8,6 +8,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from workers.descriptors import has_room
+
 NAMESPACES = "/run/netns"
 ADDRESS = ("127.0.0.11", 53)
 BACKLOG = 64
@@ -57,6 +59,11 @@ def last_change() -> int:
 
 def open_doors(sandbox: str) -> Doors:
     """Listen on 127.0.0.11:53 inside the sandbox; raise SandboxError."""
+    if not has_room():
+        raise SandboxError(
+            f"The name service has too many open files to answer in sandbox {sandbox} too;"
+            " raise its limit (LimitNOFILE)."
+        )
     try:
         inside = os.open(_path(sandbox), os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:

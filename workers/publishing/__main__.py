@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import resource
 import signal
 import sqlite3
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from workers import tracing
 from workers.contract.publishing import Binding
+from workers.descriptors import raise_limit
 from workers.local.door import DoorError, open_door
 from workers.local.loops import loop_factory
 from workers.local.memory import Memory
@@ -21,8 +21,7 @@ def main() -> int:
     arguments = _parse()
     tracing.configure("ports")
     # Two sockets a connection.
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_limit()
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(arguments.socket, arguments.memory))

@@ -19,6 +19,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from workers import tracing
+from workers.descriptors import raise_limit
 from workers.images.places import folder_of
 from workers.runtimes.control import Control, bind
 from workers.runtimes.crun import Crun
@@ -27,7 +28,7 @@ from workers.runtimes.keeping import Keeping
 from workers.runtimes.layers import Layers
 from workers.runtimes.logs import Logs
 from workers.runtimes.orphans import take_in_orphans
-from workers.runtimes.processes import collect_orphans, raise_descriptor_limit
+from workers.runtimes.processes import collect_orphans
 from workers.runtimes.protocol import check_name
 from workers.runtimes.records import Records
 from workers.runtimes.sessions import Sessions
@@ -118,7 +119,8 @@ def main() -> int:
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 1
-    raise_descriptor_limit()
+    # Each process costs three.
+    raise_limit()
     with contextlib.closing(os.fdopen(lock)), asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(supervise(options))
     return 0

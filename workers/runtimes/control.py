@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from workers.contract.reports import Exit
+from workers.descriptors import has_room
 from workers.runtimes.commands import Size, run_once
 from workers.runtimes.descriptors import cancel
 from workers.runtimes.errors import Refusal
@@ -52,6 +53,9 @@ from workers.tracing import follow, read_mark
 log = logging.getLogger(__name__)
 _BACKLOG = 8 << 20
 """Bytes of events that a watcher may leave unread before it is dropped; it asks again and is told all."""
+_NO_ROOM = (
+    "The supervisor of processes has too many open files to begin another one; raise its limit (LimitNOFILE)."
+)
 
 
 def bind(path: Path) -> socket.socket:
@@ -139,6 +143,9 @@ class Control:
             return Failure(error=f"The supervisor could not do it: {error}.", code=125)
 
     async def _dispatch(self, request: AnyRequest) -> msgspec.Struct:
+        if isinstance(request, Start | Exec | RunOnce | FollowLogs | Attach) and not has_room():
+            # Before anything is half begun; what runs can still be seen to its end.
+            raise Refusal(_NO_ROOM)
         match request:
             case Start():
                 return Started(pid=self._supervisor.start(request))

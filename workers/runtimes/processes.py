@@ -29,6 +29,7 @@ _PIDFD_GET_INFO = 0xC040FF0B
 _PIDFD_INFO_EXIT = 1 << 3
 _KINDS = ("mnt", "net")
 LIMITS = resource.getrlimit(resource.RLIMIT_NOFILE)
+"""That we were started with, and that children get back."""
 
 
 class _PidfdInfo(ctypes.Structure):
@@ -167,11 +168,6 @@ async def _read_exit_code(pidfd: int) -> int | None:
             return _count(os.waitstatus_to_exitcode(info.exit_code))
         await asyncio.sleep(0.005)
     return None
-
-
-def raise_descriptor_limit() -> None:
-    """Each process costs three descriptors here; children get back the limit we were started with."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (LIMITS[1], LIMITS[1]))
 
 
 def build_environment(hostname: str, env: dict[str, str]) -> dict[str, str]:

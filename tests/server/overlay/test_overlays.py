@@ -10,7 +10,8 @@ from apps.delivery.models import Operation
 from apps.hosts.models import Host
 from apps.ipam.models import Subnet
 from apps.networks.models import Counter, Membership, Network, Segment
-from apps.networks.rules import LAST_VNI
+from apps.networks.rules import FIRST_VNI, LAST_VNI, VNIS
+from apps.networks.services import overlays
 from tests.server.overlay.conftest import Fleet
 from tests.server.overlay.scene import endpoint_of, make_overlay, run
 from tests.server.people import make_client
@@ -172,6 +173,26 @@ def test_vnis_follow_each_other_and_begin_anew_at_the_end(fleet: Fleet, hosts: l
     assert vnis(first) == [4096, 4097]
     Counter.objects.update(value=LAST_VNI)
     assert vnis(make_overlay("b")) == [4098]
+
+
+def test_when_every_vni_is_in_use_it_is_said_and_nothing_is_half_made(
+    operator: Any, fleet: Fleet, hosts: list[Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlays, "LAST_VNI", FIRST_VNI + 2)
+    make_overlay("a", "10.1.0.0/24", "10.2.0.0/24")
+    make_overlay("b")
+    answer = create(operator, name="c")
+    assert (answer.status_code, answer.json()["code"]) == (409, "vni_exhausted")
+    assert answer.json()["message"] == "Every VNI is in use; remove overlay networks."
+    assert not Network.objects.filter(name="c").exists()
+    assert Subnet.objects.filter(space="global").count() == 3
+    # Below those that are given by themselves there is room for whoever names one.
+    assert create(operator, name="d", options={VNIS: "77"}).status_code == 201
+    assert operator.delete(f"{NETWORKS}a/").status_code == 204
+    for name, vni in (("c", FIRST_VNI), ("e", FIRST_VNI + 1)):
+        assert create(operator, name=name).status_code == 201
+        assert Segment.objects.get(network__name=name).vni == vni
+    assert create(operator, name="f").json()["code"] == "vni_exhausted"
 
 
 def test_removing_tells_every_host_and_ends_when_the_last_has_answered(

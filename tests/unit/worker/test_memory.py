@@ -1,9 +1,11 @@
 """What a host remembers over a restart."""
 
+import json
 import resource
+import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -50,6 +52,21 @@ def test_ends_of_another_epoch_can_be_dropped(path: Path) -> None:
     memory.keep_ended(ONE.id, 4)
     memory.drop_ended()
     assert memory.ended() == {}
+
+
+def test_what_a_newer_worker_has_written_is_put_aside_and_not_taken_for_less(path: Path) -> None:
+    """With neither rows nor an epoch a worker leaves everything as it is, and asks the server for all."""
+    memory = Memory(path)
+    memory.keep([row(ONE, 1)], "e", 7)
+    memory.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        newer = {"kind": "tunnel", "id": "t", "revision": 2, "spec": {"kind": "tunnel", "id": "t"}}
+        database.execute("INSERT INTO row VALUES ('tunnel', 't', ?)", [json.dumps(newer)])
+    again = Memory(path)
+    assert (again.rows(), again.progress(), again.ended()) == ([], {"": ("", 0)}, {})
+    assert path.with_suffix(".broken").exists()
+    again.keep([row(TWO, 9)], "e", 9)
+    assert again.rows() == [row(TWO, 9)]
 
 
 @contextmanager
