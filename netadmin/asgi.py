@@ -12,6 +12,7 @@ django.setup(set_prefix=False)
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path  # noqa: E402
 
+from apps.accounts.lasting import Lasting  # noqa: E402
 from apps.accounts.websockets import Authenticated  # noqa: E402
 from apps.api.live import PageConsumer  # noqa: E402
 from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
@@ -30,6 +31,6 @@ websockets: list[Any] = [path(route, consumer) for route, consumer in consumers.
 application = ProtocolTypeRouter(
     {
         "http": Traced(Timed(DockerApi(ThreadedHandler()))),
-        "websocket": Traced(Authenticated(URLRouter(websockets))),
+        "websocket": Traced(Authenticated(Lasting(URLRouter(websockets)))),
     }
 )
