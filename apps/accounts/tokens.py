@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from apps.accounts.models import ApiToken, hash_secret
 from apps.common.errors import Forbidden, Invalid
+from apps.common.statements import select_once
 
 TEXT = re.compile(r"nad_([0-9a-f]{16})\.([A-Za-z0-9_-]{20,100})\Z")
 RESOLUTION = timedelta(minutes=1)
@@ -45,12 +47,18 @@ def check_end(expires: datetime | None, by: ApiToken | None) -> None:
         raise Forbidden("outlives", "A token cannot make anything that lives longer than itself.", "expires")
 
 
+@select_once
+def _with_key(key: str) -> QuerySet[ApiToken]:
+    return ApiToken.objects.select_related("user").filter(key=key).order_by()
+
+
 def recognise(text: str) -> ApiToken:
     """The token, with its user; `BadToken` when it opens nothing."""
     match = TEXT.match(text)
-    token = match and ApiToken.objects.select_related("user").filter(key=match[1]).first()
-    if not match or not token or not token.fits(match[2]):
+    found = _with_key(match[1]) if match else []
+    if not match or not found or not found[0].fits(match[2]):
         raise BadToken("The token is not known here; sign in again.")
+    token = found[0]
     now = datetime.now(UTC)
     if token.expired(now):
         raise BadToken("The token has expired; sign in again.")

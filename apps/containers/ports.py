@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from secrets import randbelow
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.common.errors import Conflict, Invalid
+from apps.common.statements import select_once
 from apps.containers.models import Container, PublishedPort
 from workers.contract.publishing import overlap
 
@@ -137,12 +138,17 @@ def record(container: Container, ports: Sequence[Wanted]) -> None:
 def allot(container: Container) -> None:
     """Give each port of a container that starts its host port. One that runs already keeps those it has."""
     held: list[PublishedPort] = []
-    for port in () if container.host_network else PublishedPort.objects.filter(container=container):
+    for port in () if container.host_network else _ports_of(container.pk):
         others = [one for one in held if one.protocol == port.protocol]
         if not (container.running and port.host_port):
             port.host_port = _choose(port, others)
             port.save(update_fields=["host_port"])
         held.append(port)
+
+
+@select_once
+def _ports_of(container: str) -> QuerySet[PublishedPort]:
+    return PublishedPort.objects.filter(container=container)
 
 
 def _choose(port: PublishedPort, others: Sequence[PublishedPort]) -> int:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from apps.common.errors import Conflict, Invalid
+from apps.common.statements import Update, update_once
 from apps.containers import ports
 from apps.containers.models import Container, new_id
 from apps.hosts.models import Host
@@ -234,7 +235,7 @@ def touch(container: Container, revision: int) -> None:
 
 def record_applied(containers: Collection[Container], at: datetime) -> None:
     """The host has made their wanted run state true."""
-    alike: dict[tuple[object, ...], list[str]] = {}
+    alike: dict[tuple[str, datetime | None, datetime | None], list[str]] = {}
     for container in containers:
         container.applied, container.error = True, ""
         if container.wanted == Container.Wanted.RUNNING and container.state != Container.State.RUNNING:
@@ -244,9 +245,15 @@ def record_applied(containers: Collection[Container], at: datetime) -> None:
         now = (container.state, container.started, container.finished)
         alike.setdefault(now, []).append(container.pk)
     for (state, started, finished), keys in alike.items():
-        Container.objects.filter(pk__in=keys).update(
-            applied=True, error="", state=state, started=started, finished=finished
-        )
+        _mark_applied(tuple(keys), state, started, finished)
+
+
+@update_once
+def _mark_applied(
+    keys: tuple[str, ...], state: str, started: datetime | None, finished: datetime | None
+) -> Update[Container]:
+    marks = {"applied": True, "error": "", "state": state, "started": started, "finished": finished}
+    return Update(Container.objects.filter(pk__in=keys), marks)
 
 
 def give_up(container: Container, revision: int, message: str, at: datetime) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from apps.common.statements import Update, select_once, update_and_read_once
 from apps.containers.models import Container
 from apps.delivery.answers import give_answers, write_answer
 from apps.delivery.counted import keep_counts
@@ -20,7 +23,7 @@ from apps.delivery.sender import send_changes, send_peers, spread, spread_soon
 from apps.delivery.silence import welcome
 from apps.events.door import announce
 from apps.hosts.models import Host
-from apps.hosts.services import advance, record_contact, record_facts, renew_epochs
+from apps.hosts.services import advance, lock, record_contact, record_facts, renew_epochs
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
 from apps.networks.services.endpoints import drop
@@ -32,8 +35,6 @@ from workers.contract.reports import Outcome, Report
 from workers.tracing import follow
 
 log = logging.getLogger(__name__)
-Codes = Mapping[tuple[int, str], str]
-"""Words for failures, by revision and id of the row."""
 STARTS = ("container.create", "container.start", "container.restart")
 
 
@@ -63,7 +64,7 @@ def receive(
     finished: list[Operation] = []
     changed: list[Row] = []
     with transaction.atomic():
-        locked = Host.objects.select_for_update().get(pk=host.pk)
+        locked = lock(host.pk)
         if report.sequence and report.sequence <= locked.sequence:
             return None
         if waiting is not None and report.sequence != locked.sequence + 1:
@@ -144,8 +145,7 @@ def _take_in(
         advanced = advance(host.pk)
         leave_abandoned(advanced, emptied)
         transaction.on_commit(partial(send_changes, advanced, since=advanced.revision - 1))
-    codes = {(outcome.revision, outcome.id): outcome.code for outcome in told if outcome.code}
-    finished = _finish_operations(host, at, codes)
+    finished = _finish_operations(host, at, told)
     for row in changed:
         if isinstance(row, Membership) and row.network.removing:
             finished += finish_removal(row.network, at)
@@ -188,16 +188,15 @@ def finish_removal(network: Network, at: datetime) -> list[Operation]:
     return finished
 
 
-def _finish_operations(host: Host, at: datetime, codes: Codes) -> list[Operation]:
+def _finish_operations(host: Host, at: datetime, told: Sequence[Outcome]) -> list[Operation]:
     """Close the operations of which no row is left to be applied."""
-    pending = list(
-        Operation.objects.filter(
-            host=host, outcome=Operation.Outcome.PENDING, revision__lte=host.acked_revision
-        ).order_by()
-    )
-    if not pending:
+    if not told and not _pending(host.pk, host.acked_revision):
         return []
     unsettled = find_unsettled(host)
+    if not unsettled:
+        return _close(host.pk, host.acked_revision, at)
+    pending = _pending(host.pk, host.acked_revision)
+    codes = {(outcome.revision, outcome.id): outcome.code for outcome in told if outcome.code}
     subjects = {(operation.revision, operation.subject_id) for operation in pending}
     finished = []
     for operation in pending:
@@ -220,6 +219,21 @@ def _finish_operations(host: Host, at: datetime, codes: Codes) -> list[Operation
         if operation.outcome == Operation.Outcome.FAILED:
             operation.save(update_fields=["outcome", "message", "code", "finished"])
     return finished
+
+
+def _of_host(host: UUID, acked: int) -> QuerySet[Operation]:
+    """Those that can be finished."""
+    return Operation.objects.filter(host=host, outcome=Operation.Outcome.PENDING, revision__lte=acked)
+
+
+@select_once
+def _pending(host: UUID, acked: int) -> QuerySet[Operation]:
+    return _of_host(host, acked).order_by()
+
+
+@update_and_read_once
+def _close(host: UUID, acked: int, at: datetime) -> Update[Operation]:
+    return Update(_of_host(host, acked), {"outcome": Operation.Outcome.DONE, "finished": at})
 
 
 def _undo(host: Host, failed: Collection[Operation]) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.accounts.models import Grant
+from apps.common.statements import select_once
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.ipam.models import Pool
@@ -44,7 +45,8 @@ def tell_touched(action: str, subject: models.Model) -> dict[str, Any]:
         joined = [subject.network] if subject.container.running else []
         return {"container": subject.container_id, "networks": list_networks(joined)}
     if isinstance(subject, Container) and (subject.running or action in ENDINGS or _ends(subject)):
-        return {"container": subject.pk, "networks": list_networks(_networks_of(subject))}
+        touched = _networks_of(subject.pk, subject.revision)
+        return {"container": subject.pk, "networks": list_networks(touched)}
     return {}
 
 
@@ -54,8 +56,9 @@ def _ends(container: Container) -> bool:
     return going and container.started is not None and container.finished is None
 
 
-def _networks_of(container: Container) -> Iterable[Network]:
+@select_once
+def _networks_of(container: str, revision: int) -> QuerySet[Network]:
     """Those that it is on, and those that it just left with this change."""
-    mine = Q(removing=False) | Q(revision=container.revision)
+    mine = Q(removing=False) | Q(revision=revision)
     endpoints = Endpoint.objects.filter(mine, container=container)
     return Network.objects.filter(pk__in=endpoints.values("network"))

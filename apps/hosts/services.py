@@ -6,9 +6,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import F, QuerySet
 
 from apps.common.errors import Conflict, Invalid, NotFound, Unauthorised
+from apps.common.statements import Update, select_once, update_and_read_once, update_once
 from apps.hosts.models import Host, Invitation, new_key
 from netadmin.environment import HOST_NAME
 from workers.contract.envelope import Refused
@@ -22,10 +24,27 @@ def advance(host_id: uuid.UUID) -> Host:
     The lock is held to the end of the caller's transaction, so revisions commit in their order, and it is the one
     lock under which the host's networks, addresses and containers change.
     """
-    # One statement locks, counts and reads: it is on the way of every change.
-    statement = "UPDATE hosts_host SET revision = revision + 1 WHERE id = %s RETURNING *"
-    (host,) = Host.objects.raw(statement, [Host._meta.pk.get_db_prep_value(host_id, connection)])
+    (host,) = _advance(host_id)
     return host
+
+
+@update_and_read_once
+def _advance(host_id: uuid.UUID) -> Update[Host]:
+    # One statement locks, counts and reads: it is on the way of every change.
+    return Update(Host.objects.filter(pk=host_id), {"revision": F("revision") + 1})
+
+
+def lock(host_id: uuid.UUID) -> Host:
+    """The host's row, locked without a change that it must be told of. Host.DoesNotExist when it is gone."""
+    found = _lock(host_id)
+    if not found:
+        raise Host.DoesNotExist
+    return found[0]
+
+
+@select_once
+def _lock(host_id: uuid.UUID) -> QuerySet[Host]:
+    return Host.objects.select_for_update().filter(pk=host_id).order_by()
 
 
 def new_epoch() -> str:
@@ -164,14 +183,18 @@ def enrol(name: str, advertise: str | None = None) -> tuple[Host, bool]:
 def find(name: str | None, default: str) -> Host:
     """The host that the caller means: by name, else `default`, else the only one there is."""
     wanted = name or default
-    try:
-        return Host.objects.get(name=wanted)
-    except Host.DoesNotExist:
-        pass
+    named = _named(wanted)
+    if named:
+        return named[0]
     hosts = list(Host.objects.all()[:2])
     if name is None and len(hosts) == 1:
         return hosts[0]
     raise NotFound("host_not_found", f"There is no host named {wanted!r}.", "host")
+
+
+@select_once
+def _named(name: str) -> QuerySet[Host]:
+    return Host.objects.filter(name=name).order_by()
 
 
 def pick(term: str) -> Host:
@@ -234,8 +257,16 @@ def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -
         # Less than before when it could not write down what it took in, and was started anew.
         host.acked_revision = min(report.acked, host.revision)
     host.problems = list(report.problems)
-    host.save(update_fields=["last_seen", "sequence", "acked_revision", "problems"])
+    _keep_contact(host.pk, at, host.sequence, host.acked_revision, host.problems)
     return news
+
+
+@update_once
+def _keep_contact(
+    host_id: uuid.UUID, at: datetime, sequence: int, acked: int, problems: list[str]
+) -> Update[Host]:
+    news = {"last_seen": at, "sequence": sequence, "acked_revision": acked, "problems": problems}
+    return Update(Host.objects.filter(pk=host_id), news)
 
 
 def avoided_by_automatic_subnets(host: Host) -> list[str]:

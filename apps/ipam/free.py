@@ -4,10 +4,12 @@ Each costs a handful of indexed queries, whatever the number of addresses. The c
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from django.db.models import QuerySet
 
+from apps.common.statements import Update, select_once, update_once
 from apps.ipam.cidr import Interval, pack, unpack
 from apps.ipam.models import FreeRange, Subnet
 
@@ -51,10 +53,10 @@ class Runs:
         """Take this very address; False when it is not free."""
         key = self._holding(wide)
         if key is None:
-            row = _from(self._subnet, wide).first()
-            if row is None or unpack(row.first) > wide:
+            found = _read(1)(self._subnet.pk, pack(wide))
+            if not found or unpack(found[0].first) > wide:
                 return False
-            key = self._keep(row)
+            key = self._keep(found[0])
         left = self._left[key]
         position = bisect_right(left, (wide, _BEYOND)) - 1
         if position < 0 or left[position][1] < wide:
@@ -74,10 +76,10 @@ class Runs:
                 gone.append(key)
                 continue
             begin, end = left[-1]
-            values = {} if begin == first else {"first": pack(begin)}
+            if begin != first:
+                _begin_at(key, pack(begin))
             if end != last:
-                values["last"] = pack(end)
-            FreeRange.objects.filter(pk=key).update(**values)
+                _end_at(key, pack(end))
             new += [FreeRange(subnet=self._subnet, first=pack(a), last=pack(b)) for a, b in left[:-1]]
         if gone:
             FreeRange.objects.filter(pk__in=gone).delete()
@@ -92,7 +94,8 @@ class Runs:
 
     def _look_further(self, begin: int) -> bool:
         """Read the next rows, more each time; False when there are none."""
-        rows = list(_from(self._subnet, begin if self._looked is None else self._looked + 1)[: self._at_once])
+        beyond = begin if self._looked is None else self._looked + 1
+        rows = _read(self._at_once)(self._subnet.pk, pack(beyond))
         if not rows:
             return False
         self._at_once = min(8 * self._at_once, _MOST)
@@ -113,7 +116,7 @@ def give_back(subnet: Subnet, addresses: Iterable[int]) -> None:
     for first, last in _runs(addresses):
         before: FreeRange | None = None
         after: FreeRange | None = None
-        for run in _from(subnet, first - 1)[:2]:
+        for run in _read(2)(subnet.pk, pack(first - 1)):
             if unpack(run.last) == first - 1:
                 before = run
             elif unpack(run.first) == last + 1:
@@ -123,9 +126,9 @@ def give_back(subnet: Subnet, addresses: Iterable[int]) -> None:
             if before is not None:
                 begin = unpack(before.first)
                 before.delete()
-            FreeRange.objects.filter(pk=after.pk).update(first=pack(begin))
+            _begin_at(after.pk, pack(begin))
         elif before is not None:
-            FreeRange.objects.filter(pk=before.pk).update(last=pack(last))
+            _end_at(before.pk, pack(last))
         else:
             FreeRange.objects.create(subnet=subnet, first=pack(first), last=pack(last))
 
@@ -145,9 +148,25 @@ def _runs(addresses: Iterable[int]) -> list[Interval]:
     return runs
 
 
-def _from(subnet: Subnet, wide: int) -> QuerySet[FreeRange]:
-    """Runs that reach `wide` or lie after it, in order."""
-    return FreeRange.objects.filter(subnet=subnet, last__gte=pack(wide)).order_by("last")
+@cache
+def _read(most: int) -> Callable[[int, bytes], list[FreeRange]]:
+    """Of a subnet's runs those that reach an address or lie after it, in order."""
+
+    @select_once
+    def find(subnet: int, address: bytes) -> QuerySet[FreeRange]:
+        return FreeRange.objects.filter(subnet=subnet, last__gte=address).order_by("last")[:most]
+
+    return find
+
+
+@update_once
+def _begin_at(key: int, first: bytes) -> Update[FreeRange]:
+    return Update(FreeRange.objects.filter(pk=key), {"first": first})
+
+
+@update_once
+def _end_at(key: int, last: bytes) -> Update[FreeRange]:
+    return Update(FreeRange.objects.filter(pk=key), {"last": last})
 
 
 def _cut(runs: list[Interval], position: int, wide: int) -> None:

@@ -11,9 +11,11 @@ import ipaddress
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q
+from django.db import connection
+from django.db.models import Count, F, Q, QuerySet
 
 from apps.common.errors import Conflict, Invalid
+from apps.common.statements import delete_once, select_once
 from apps.ipam import choice, free
 from apps.ipam.cidr import (
     Block,
@@ -30,7 +32,7 @@ from apps.ipam.cidr import (
 )
 from apps.ipam.models import Address, FreeRange, Pool, Subnet
 from apps.ipam.plan import SubnetPlan, SubnetRequest, plan_subnet
-from apps.ipam.taking import dynamic, lock
+from apps.ipam.taking import dynamic
 
 GLOBAL_SPACE = choice.GLOBAL
 """The one space whose subnets are cut from the global pools; every other space uses the local ones."""
@@ -59,10 +61,11 @@ def reserve_subnet(
 
 def release_addresses(holders: Collection[str]) -> int:
     """Free every address of these endpoints; returns how many. None is no error, so that it can be repeated."""
-    owned = Address.objects.filter(holder__in=holders, purpose=Address.Purpose.ENDPOINT)
-    lock(Subnet.objects.filter(pk__in=owned.values("subnet")))
-    released = list(owned.select_related("subnet"))
-    Address.objects.filter(pk__in=[address.pk for address in released]).delete()
+    if connection.features.has_select_for_update:
+        # SQLite has one writer at a time and no row locks.
+        _lock_subnets_of(tuple(holders))
+    released = _owned(tuple(holders))
+    _forget(tuple(address.pk for address in released))
     by_subnet: dict[Subnet, list[int]] = {}
     for address in released:
         by_subnet.setdefault(address.subnet, []).append(unpack(address.value))
@@ -71,10 +74,47 @@ def release_addresses(holders: Collection[str]) -> int:
     return len(released)
 
 
+def _of_endpoints(holders: tuple[str, ...]) -> QuerySet[Address]:
+    return Address.objects.filter(holder__in=holders, purpose=Address.Purpose.ENDPOINT)
+
+
+@select_once
+def _lock_subnets_of(holders: tuple[str, ...]) -> QuerySet[Subnet]:
+    # Always in the same order.
+    owned = _of_endpoints(holders).values("subnet")
+    return Subnet.objects.select_for_update().filter(pk__in=owned).order_by("pk")
+
+
+@select_once
+def _owned(holders: tuple[str, ...]) -> QuerySet[Address]:
+    return _of_endpoints(holders).select_related("subnet").order_by()
+
+
+@delete_once
+def _forget(keys: tuple[int, ...]) -> QuerySet[Address]:
+    return Address.objects.filter(pk__in=keys)
+
+
 def release_subnets(holder: str) -> int:
     """Forget the holder's subnets with all their addresses; how many there were."""
-    _, deleted = Subnet.objects.filter(holder=holder).delete()
-    return deleted.get(Subnet._meta.label, 0)
+    _forget_addresses(holder)
+    _forget_ranges(holder)
+    return _forget_subnets(holder)
+
+
+@delete_once
+def _forget_addresses(holder: str) -> QuerySet[Address]:
+    return Address.objects.filter(subnet__in=Subnet.objects.filter(holder=holder))
+
+
+@delete_once
+def _forget_ranges(holder: str) -> QuerySet[FreeRange]:
+    return FreeRange.objects.filter(subnet__in=Subnet.objects.filter(holder=holder))
+
+
+@delete_once
+def _forget_subnets(holder: str) -> QuerySet[Subnet]:
+    return Subnet.objects.filter(holder=holder)
 
 
 def store_pool(pool: Pool) -> Pool:

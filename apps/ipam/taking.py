@@ -3,10 +3,10 @@
 import ipaddress
 from collections.abc import Collection, Sequence
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from apps.common.errors import Conflict, Invalid
+from apps.common.statements import select_once
 from apps.ipam import free
 from apps.ipam.cidr import Family, Interval, contains, pack, parse_address, to_address, to_wide, unpack
 from apps.ipam.models import Address, Subnet
@@ -16,18 +16,17 @@ from apps.ipam.plan import describe_taken
 def lock_subnets(holders: Collection[str]) -> dict[str, list[Subnet]]:
     """The subnets by holder, in their order, locked: from now on their addresses are ours to take."""
     found: dict[str, list[Subnet]] = {holder: [] for holder in holders}
-    subnets = Subnet.objects.filter(holder__in=list(holders)).order_by("pk")
-    for subnet in subnets.select_for_update() if connection.features.has_select_for_update else subnets:
+    for subnet in _lock_subnets(tuple(holders)):
         found[subnet.holder].append(subnet)
     for each in found.values():
         each.sort(key=lambda subnet: subnet.position)
     return found
 
 
-def lock(subnets: QuerySet[Subnet]) -> None:
-    """Lock the rows, always in the same order. SQLite has one writer at a time and no row locks."""
-    if connection.features.has_select_for_update:
-        list(subnets.select_for_update().order_by("pk").values_list("pk"))
+@select_once
+def _lock_subnets(holders: tuple[str, ...]) -> QuerySet[Subnet]:
+    # Always in the same order.
+    return Subnet.objects.select_for_update().filter(holder__in=holders).order_by("pk")
 
 
 class Takings:

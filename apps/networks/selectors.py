@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from apps.common.errors import Invalid, NotFound
+from apps.common.statements import select_once
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.ipam.models import Subnet
@@ -22,17 +24,23 @@ _FULL_ID = re.compile(r"[0-9a-f]{64}\Z")
 _PREFIX = re.compile(r"[0-9a-f]+\Z")
 
 
-def pick(candidates: QuerySet[M], term: str, noun: str, *, names: bool = True) -> M:
+def pick(
+    candidates: Callable[[], QuerySet[M]],
+    term: str,
+    noun: str,
+    find_named: Callable[[str], Sequence[M]] | None = None,
+) -> M:
     """The one object that `term` means: its full id, else its name, else a unique beginning of its id.
 
-    Of several of that name on different hosts it is the one on the server's own.
+    Of several of that name on different hosts it is the one on the server's own. `find_named`: those of the
+    `candidates` that have a name; None where none has.
     """
-    if _FULL_ID.match(term) and (exact := candidates.filter(pk=term).first()):
+    if _FULL_ID.match(term) and (exact := candidates().filter(pk=term).first()):
         return exact
-    by_name = list(candidates.filter(**{"name": term})) if names else []
+    by_name = find_named(term) if find_named else ()
     if len(by_name) > 1:
         by_name = [one for one in by_name if _is_local(one)] or by_name
-    found = by_name or (list(candidates.filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
+    found = by_name or (list(candidates().filter(pk__startswith=term)[:3]) if _PREFIX.match(term) else [])
     if len(found) == 1:
         return found[0]
     if found:
@@ -62,24 +70,54 @@ def _is_local(found: Network | Container | Endpoint) -> bool:
 
 def find_network(term: str, host: Host | None = None) -> Network:
     """On that host; networks that span hosts are on every one."""
-    candidates = Network.objects.select_related("host")
-    return pick(candidates.filter(available_on(host)) if host else candidates, term, "network")
+    if host is None:
+        return pick(_networks, term, "network", _networks_named)
+    named = partial(_networks_named_on, host.pk)
+    return pick(lambda: _networks().filter(available_on(host)), term, "network", named)
 
 
-def available_on(host: Host) -> Q:
+def _networks() -> QuerySet[Network]:
+    return Network.objects.select_related("host")
+
+
+@select_once
+def _networks_named(name: str) -> QuerySet[Network]:
+    return _networks().filter(name=name)
+
+
+@select_once
+def _networks_named_on(host: UUID, name: str) -> QuerySet[Network]:
+    return _networks().filter(available_on(host), name=name)
+
+
+def available_on(host: Host | UUID) -> Q:
     """The host's own networks, and those that span hosts."""
     return Q(host=host) | Q(host=None)
 
 
 def find_container(term: str, host: Host | None = None) -> Container:
-    candidates = Container.objects.select_related("host")
-    return pick(candidates.filter(host=host) if host else candidates, term, "container")
+    if host is None:
+        return pick(_containers, term, "container", _containers_named)
+    named = partial(_containers_named_on, host.pk)
+    return pick(lambda: _containers().filter(host=host), term, "container", named)
+
+
+def _containers() -> QuerySet[Container]:
+    return Container.objects.select_related("host")
+
+
+@select_once
+def _containers_named(name: str) -> QuerySet[Container]:
+    return _containers().filter(name=name)
+
+
+@select_once
+def _containers_named_on(host: UUID, name: str) -> QuerySet[Container]:
+    return _containers().filter(host=host, name=name)
 
 
 def find_endpoint(term: str) -> Endpoint:
-    return pick(
-        Endpoint.objects.select_related("network", "container", "host"), term, "endpoint", names=False
-    )
+    return pick(lambda: Endpoint.objects.select_related("network", "container", "host"), term, "endpoint")
 
 
 def current(found: M, host: Host) -> M:
@@ -90,8 +128,8 @@ def current(found: M, host: Host) -> M:
     if before is not None and before.pk == host.pk and before.revision + 1 == host.revision:
         # No change came between: all of them raise the revision first, and it was read together with what was found.
         return found
-    candidates: QuerySet[M] = type(found).objects.select_related("host")
-    return pick(candidates, found.pk, str(found._meta.model_name))
+    again: QuerySet[M] = type(found).objects.select_related("host")
+    return pick(lambda: again, found.pk, str(found._meta.model_name))
 
 
 def all_current(found: Iterable[M], hosts: Mapping[UUID, Host]) -> dict[str, M]:
@@ -171,9 +209,14 @@ def _clear_containers(terms: Collection[str], host: Host | None) -> dict[str, Co
 def subnets_of(networks: list[str]) -> dict[str, list[Subnet]]:
     """Subnets by network id, in order; one query whatever the number of networks."""
     found: dict[str, list[Subnet]] = {network: [] for network in networks}
-    for subnet in Subnet.objects.filter(holder__in=networks).order_by("position"):
+    for subnet in _subnets_of(tuple(networks)):
         found[subnet.holder].append(subnet)
     return found
+
+
+@select_once
+def _subnets_of(networks: tuple[str, ...]) -> QuerySet[Subnet]:
+    return Subnet.objects.filter(holder__in=networks).order_by("position")
 
 
 def attached(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:

@@ -4,10 +4,10 @@ Runs the whole product in a private host. Writes build/bench.json and prints it 
 the REST request until it is answered, which is when the host has applied the change.
 
 `python -m tests.bench PART...` runs some of it: host (the above), docker (beside a real Docker engine, which is fetched
-from Debian the first time), attaches (the slowest of five hundred), records (the database), names (DNS), flood (of
-questions, from one container), takeover (of a name, beside Docker), crowd (a thousand endpoints), thousand (the same
-for the worker alone), bulk (many in one request), across (two hosts), overlay (tunnels), traffic (through the
-firewall), scale (many hosts), dashboard (the browser).
+from Debian the first time), attaches (the slowest of five hundred), records (the database), requests (the server's
+processor), names (DNS), flood (of questions, from one container), takeover (of a name, beside Docker), crowd (a thousand
+endpoints), thousand (the same for the worker alone), bulk (many in one request), across (two hosts), overlay (tunnels),
+traffic (through the firewall), scale (many hosts), dashboard (the browser).
 """
 
 import os
@@ -31,6 +31,7 @@ from tests.bench import (
     names,
     overlay,
     records,
+    requests,
     scale,
     takeover,
     thousand,
@@ -241,6 +242,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
     "overlay": overlay.measure,
     "traffic": traffic.measure,
     "records": records.measure,
+    "requests": requests.measure,
     "scale": scale.measure,
     "dashboard": dashboard.measure,
 }

@@ -5,8 +5,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from apps.common.errors import Conflict, Invalid
 from apps.common.related import keep_related
+from apps.common.statements import select_once
 from apps.containers.models import Container
 from apps.containers.services import refuse_removing
 from apps.hosts import gathering
@@ -139,10 +142,15 @@ class Attachments:
 def present_of(containers: Collection[str]) -> dict[str, list[Endpoint]]:
     """The endpoints that stay, by container, with their networks."""
     present: defaultdict[str, list[Endpoint]] = defaultdict(list)
-    staying = Endpoint.objects.filter(container__in=list(containers), removing=False)
-    for endpoint in staying.select_related("network").order_by():
+    for endpoint in _staying(tuple(containers)):
         present[endpoint.container_id].append(endpoint)
     return present
+
+
+@select_once
+def _staying(containers: tuple[str, ...]) -> QuerySet[Endpoint]:
+    staying = Endpoint.objects.filter(container__pk__in=containers, removing=False)
+    return staying.select_related("network").order_by()
 
 
 def check_fit(network: Network, container: Container, present: Sequence[Endpoint]) -> None:

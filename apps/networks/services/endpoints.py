@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Iterable
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.common.errors import Conflict, Invalid, NotFound
+from apps.common.statements import Update, delete_once, select_once, update_once
 from apps.containers.models import Container
 from apps.hosts import gathering
 from apps.hosts.models import Host
 from apps.hosts.services import refuse_drained
 from apps.ipam import services as ipam
-from apps.networks.models import Driver, Endpoint, Network
+from apps.networks.models import Alias, Driver, Endpoint, Link, Network
 from apps.networks.services.attachments import Attachments, Wish, check_fit, present_of
 from apps.networks.services.memberships import leave_abandoned
 
@@ -28,13 +29,19 @@ def connect(host: Host, network: Network, container: Container, wish: Wish) -> E
 
 def disconnect(host: Host, network: Network, container: Container) -> Endpoint:
     """Want the attachment gone; its address is free again when the host has said so."""
-    endpoint = Endpoint.objects.filter(network=network, container=container, removing=False).first()
-    if endpoint is None:
+    found = _between(network.pk, container.pk)
+    if not found:
         raise not_connected(network, container)
     check_detachable(network)
-    endpoint.network, endpoint.container = network, container
-    drop([endpoint], host.revision)
-    return endpoint
+    found[0].network, found[0].container = network, container
+    drop(found, host.revision)
+    return found[0]
+
+
+@select_once
+def _between(network: str, container: str) -> QuerySet[Endpoint]:
+    """One, if it is not on its way out."""
+    return Endpoint.objects.filter(network=network, container=container, removing=False).order_by()
 
 
 def not_connected(network: Network, container: Container) -> Conflict:
@@ -90,19 +97,39 @@ def drop(endpoints: Iterable[Endpoint], revision: int) -> None:
     """Mark endpoints of one host as going; they stay on record, and keep their addresses, until the host has none of
     them left."""
     going = list(endpoints)
-    marks = {"removing": True, "applied": False, "revision": revision, "error": ""}
     for endpoint in going:
-        for name, value in marks.items():
-            setattr(endpoint, name, value)
+        endpoint.removing, endpoint.applied, endpoint.revision, endpoint.error = True, False, revision, ""
     if going:
-        Endpoint.objects.filter(pk__in=[endpoint.pk for endpoint in going]).update(**marks)
+        _mark_going(tuple(endpoint.pk for endpoint in going), revision)
         gathering.add(*going)
+
+
+@update_once
+def _mark_going(keys: tuple[str, ...], revision: int) -> Update[Endpoint]:
+    marks = {"removing": True, "applied": False, "revision": revision, "error": ""}
+    return Update(Endpoint.objects.filter(pk__in=keys), marks)
 
 
 def forget_endpoints(endpoints: Collection[Endpoint]) -> None:
     """The host has nothing of them left: their addresses are free and their records go."""
-    keys = [endpoint.pk for endpoint in endpoints]
+    keys = tuple(endpoint.pk for endpoint in endpoints)
     ipam.release_addresses(keys)
-    Endpoint.objects.filter(pk__in=keys).delete()
+    for delete in (_delete_aliases, _delete_links, _delete):
+        delete(keys)
     for endpoint in endpoints:
         endpoint.pk = None
+
+
+@delete_once
+def _delete_aliases(endpoints: tuple[str, ...]) -> QuerySet[Alias]:
+    return Alias.objects.filter(endpoint__pk__in=endpoints)
+
+
+@delete_once
+def _delete_links(endpoints: tuple[str, ...]) -> QuerySet[Link]:
+    return Link.objects.filter(endpoint__pk__in=endpoints)
+
+
+@delete_once
+def _delete(keys: tuple[str, ...]) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(pk__in=keys)

@@ -12,7 +12,7 @@ from apps.hosts.models import Host
 from apps.hosts.services import refuse_drained
 from apps.networks.models import Driver, Endpoint, Network
 from apps.networks.selectors import attached
-from apps.networks.services.attachments import Attachments, Wish
+from apps.networks.services.attachments import Attachments, Wish, present_of
 from apps.networks.services.endpoints import drop
 
 
@@ -105,7 +105,7 @@ def remove_container(host: Host, container: Container, *, force: bool = False) -
         )
     if container.running:
         container.stop_timeout = 0
-    drop(Endpoint.objects.filter(container=container, removing=False), host.revision)
+    drop(present_of([container.pk])[container.pk], host.revision)
     containers.remove(container, host.revision)
     return container
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from apps.common.errors import Conflict, DomainError, Forbidden, Invalid
+from apps.common.statements import select_once
 from apps.hosts.models import Host
 from apps.hosts.services import avoided_by_automatic_subnets
 from apps.ipam import services as ipam
@@ -38,8 +42,7 @@ def create_network(
     """Record a network of one host; subnets that were not asked for are chosen so that they overlap nothing."""
     check_network_name(name)
     check_driver(driver)
-    other = Network.objects.filter(available_on(host), name=name).first()
-    if other is not None:
+    for other in _networks_called(host.pk, name):
         where = "There already is an overlay" if other.spans_hosts else f"Host {host.name} already has a"
         raise Conflict("name_taken", f"{where} network named {name!r}.", "name")
     network = Network(
@@ -57,6 +60,11 @@ def create_network(
     network.save(force_insert=True)
     _reserve_subnets(host, network, subnets)
     return network
+
+
+@select_once
+def _networks_called(host: UUID, name: str) -> QuerySet[Network]:
+    return Network.objects.filter(available_on(host), name=name)
 
 
 def ensure_predefined(host: Host, *, icc: bool = True) -> None:
@@ -80,21 +88,21 @@ def remove_network(host: Host, network: Network) -> Network:
     if network.predefined:
         raise Forbidden("predefined", f"{network.name} is a predefined network and cannot be removed.")
     refuse_running(network)
-    drop(Endpoint.objects.filter(network=network, removing=False), host.revision)
+    drop(_staying_on(network.pk), host.revision)
     network.removing, network.applied, network.revision = True, False, host.revision
     network.error = ""
     network.save(update_fields=["removing", "applied", "revision", "error"])
     return network
 
 
+@select_once
+def _staying_on(network: str) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(network=network, removing=False)
+
+
 def refuse_running(network: Network) -> None:
     """A network that a running container is on stays."""
-    holders = sorted(
-        (endpoint.container.name, endpoint.pk)
-        for endpoint in Endpoint.objects.filter(in_use(), network=network, removing=False).select_related(
-            "container"
-        )
-    )
+    holders = sorted((endpoint.container.name, endpoint.pk) for endpoint in _running_on(network.pk))
     if holders:
         raise Conflict(
             "network_in_use",
@@ -102,6 +110,12 @@ def refuse_running(network: Network) -> None:
             "stop them or disconnect them first.",
             details={"endpoints": ", ".join(f'name:"{name}" id:"{pk[:12]}"' for name, pk in holders)},
         )
+
+
+@select_once
+def _running_on(network: str) -> QuerySet[Endpoint]:
+    running = Endpoint.objects.filter(in_use(), network=network, removing=False)
+    return running.select_related("container").order_by()
 
 
 def relabel_network(network: Network, labels: Mapping[str, str]) -> Network:

@@ -11,7 +11,9 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet, prefetch_related_objects
 
+from apps.common.statements import select_once
 from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network, Peer
@@ -34,13 +36,10 @@ def refresh(containers: Collection[str], spread: Spread) -> None:
 
     The caller holds the lock of the containers' host and is in a transaction.
     """
-    endpoints = list(
-        Endpoint.objects.filter(container__in=containers, network__driver=Driver.OVERLAY)
-        .select_related("container", "network", "host")
-        .prefetch_related("aliases")
-    )
+    endpoints = _on_overlays(tuple(containers))
     if not endpoints:
         return
+    prefetch_related_objects(endpoints, "aliases")
     told = Peer.objects.in_bulk([endpoint.pk for endpoint in endpoints])
     news: dict[str, list[_News]] = {}
     for endpoint in endpoints:
@@ -52,6 +51,12 @@ def refresh(containers: Collection[str], spread: Spread) -> None:
     # Always in the same order: two changes that meet on several networks must not wait for each other.
     for network in sorted(news):
         _tell(network, news[network], spread)
+
+
+@select_once
+def _on_overlays(containers: tuple[str, ...]) -> QuerySet[Endpoint]:
+    found = Endpoint.objects.filter(container__pk__in=containers, network__driver=Driver.OVERLAY)
+    return found.select_related("container", "network", "host")
 
 
 def refresh_host(host: Host, spread: Spread) -> None:

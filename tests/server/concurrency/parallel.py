@@ -1,4 +1,4 @@
-"""Run as a program with its own database: 50 connects at once; prints their addresses as JSON."""
+"""Run as a program with its own database: 50 connects at once, their host's reports, and their end; prints JSON."""
 
 import json
 import os
@@ -10,17 +10,22 @@ from django.core.management import call_command
 os.environ["DJANGO_SETTINGS_MODULE"] = "netadmin.settings"
 django.setup()
 
-from django.db import connection  # noqa: E402  (Django must be set up before models are imported)
+from django.db import connection, transaction  # noqa: E402  (Django must be set up before models are imported)
 
 from apps.containers.models import Container  # noqa: E402
 from apps.delivery.changes import Change, carry_out  # noqa: E402
-from apps.hosts.services import enrol  # noqa: E402
+from apps.delivery.models import Operation  # noqa: E402
+from apps.hosts.models import Host  # noqa: E402
+from apps.hosts.services import advance, enrol  # noqa: E402
+from apps.ipam.cidr import unpack  # noqa: E402
+from apps.ipam.models import FreeRange  # noqa: E402
 from apps.ipam.plan import SubnetRequest  # noqa: E402
 from apps.networks.models import Endpoint, Network  # noqa: E402
 from apps.networks.services.attachments import Wish  # noqa: E402
-from apps.networks.services.endpoints import connect  # noqa: E402
+from apps.networks.services.endpoints import connect, disconnect  # noqa: E402
 from apps.networks.services.lifecycle import create_container  # noqa: E402
 from apps.networks.services.networks import create_network  # noqa: E402
+from tests.server.hosts import AnsweringHosts  # noqa: E402
 
 COUNT = 50
 
@@ -65,21 +70,35 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    tell(network, errors)
-
-
-def tell(network: Network, errors: list[str]) -> None:
     endpoints = Endpoint.objects.filter(network=network)
-    print(
-        json.dumps(
-            {
-                "vendor": connection.vendor,
-                "errors": errors,
-                "addresses": sorted(endpoints.values_list("ipv4", flat=True)),
-                "revisions": sorted(endpoints.values_list("revision", flat=True)),
-            }
-        )
-    )
+    told = {
+        "vendor": connection.vendor,
+        "errors": errors,
+        "addresses": sorted(endpoints.values_list("ipv4", flat=True)),
+        "revisions": sorted(endpoints.values_list("revision", flat=True)),
+    }
+    print(json.dumps(told | follow_to_the_end(host, network, containers)))
+
+
+def follow_to_the_end(host: Host, network: Network, containers: list[Container]) -> dict[str, object]:
+    """What the host's reports make of it, and of everything disconnected again."""
+    AnsweringHosts().catch_up(host)
+    endpoints = Endpoint.objects.filter(network=network)
+    told = {"applied": endpoints.filter(applied=True).count()}
+    with transaction.atomic():
+        locked = advance(host.pk)
+        for container in containers:
+            disconnect(locked, network, container)
+    AnsweringHosts().catch_up(host)
+    free = [
+        (unpack(run.first), unpack(run.last)) for run in FreeRange.objects.filter(subnet__holder=network.pk)
+    ]
+    return {
+        **told,
+        "left": endpoints.count(),
+        "free": [last - first + 1 for first, last in free],
+        "pending": Operation.objects.filter(outcome=Operation.Outcome.PENDING).count(),
+    }
 
 
 main()

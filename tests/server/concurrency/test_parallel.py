@@ -35,6 +35,9 @@ def check(result: dict[str, object], vendor: str) -> None:
     # The lowest free ones: none twice, none left out.
     assert result["addresses"] == EXPECTED
     assert len(set(result["revisions"])) == 50
+    assert (result["applied"], result["left"], result["pending"]) == (50, 0, 0)
+    # All but the edges and the gateway, in one run.
+    assert result["free"] == [253]
 
 
 @pytest.mark.timeout(300)

@@ -1,8 +1,6 @@
 """What one change may cost, counted: queries, messages and bytes, the same however much is there already."""
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,18 +9,15 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.containers.models import Container
 from apps.delivery import sender
-from apps.delivery.answers import give_answers
 from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network
 from apps.networks.selectors import subnets_of
+from tests.server.hosts import PlayedWorker
 from tests.server.ipam.taking import take_address
 from tests.server.people import make_client
-from workers.contract.envelope import seal, unseal
-from workers.contract.reports import Outcome, Report
-from workers.contract.state import Delta
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("private_redis")]
-BUDGET = {"create": 27, "connect": 22, "disconnect": 25, "run": 36, "delete": 32, "remove": 27}
+BUDGET = {"create": 26, "connect": 21, "disconnect": 23, "run": 35, "delete": 31, "remove": 25}
 """Queries, from the request until the answer, the token and the host's report included; begins and commits counted."""
 BYTES = 2500
 """Of the message to the host, sealed."""
@@ -34,49 +29,15 @@ def gathered_is_what_is_on_record() -> None:
     """Not compared here: reading it again is what must not be counted."""
 
 
-@dataclass
-class Worker:
-    """Answers each message at once, as a host's worker does: with a sealed report to who waits."""
-
-    messages: int = 0
-    bytes: int = 0
-
-    def publish(self, host: Host, task: str, envelope: Any, **_: Any) -> bool:
-        assert task == "workers.apply"
-        self.messages += 1
-        self.bytes += len(json.dumps(envelope))
-        delta = unseal(envelope, Delta, host=host.name, key=host.key, direction="to-host")
-        outcomes = tuple(
-            Outcome(
-                kind=row.kind,
-                id=row.id,
-                revision=row.revision,
-                state="gone" if row.spec is None else "applied",
-            )
-            for row in delta.rows
-        )
-        report = Report(
-            host=host.name,
-            epoch=host.epoch,
-            sequence=host.sequence + 1,
-            acked=delta.revision,
-            outcomes=outcomes,
-        )
-        assert delta.awaited, "somebody waits, and the host must know"
-        answer = json.dumps(seal(report, host=host.name, key=host.key, direction="to-server"))
-        give_answers({f"{host.name}:{delta.awaited}": answer})
-        return True
-
-
 @pytest.fixture
-def worker(node1: Host, monkeypatch: pytest.MonkeyPatch) -> Worker:
-    worker = Worker()
+def worker(node1: Host, monkeypatch: pytest.MonkeyPatch) -> PlayedWorker:
+    worker = PlayedWorker()
     monkeypatch.setattr(sender, "publish", worker.publish)
     return worker
 
 
 @pytest.fixture
-def costs(worker: Worker) -> Callable[[], dict[str, tuple[int, int, int]]]:
+def costs(worker: PlayedWorker) -> Callable[[], dict[str, tuple[int, int, int]]]:
     """(queries, messages, bytes) of each change, done one after the other."""
     client = make_client("admin")
 
