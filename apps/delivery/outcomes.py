@@ -59,9 +59,15 @@ _UNSETTLED = """
 """
 
 
-def record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> list[Row]:
-    """The rows that the outcomes changed; the host is locked. Those already settled cost nothing more."""
+def record_outcomes(
+    host: Host, outcomes: Sequence[Outcome], at: datetime
+) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows that the outcomes changed, and the endpoints whose addresses are to be given back; the host is locked.
+
+    Rows already settled cost nothing more.
+    """
     changed: list[Row] = []
+    left: tuple[str, ...] = ()
     by_kind: dict[str, dict[str, Outcome]] = defaultdict(dict)
     for outcome in outcomes:
         by_kind[outcome.kind][outcome.id] = outcome
@@ -75,9 +81,9 @@ def record_outcomes(host: Host, outcomes: Sequence[Outcome], at: datetime) -> li
             outcome = told.pop(getattr(row, field))
             if row.revision == outcome.revision and not (row.applied and outcome.state == "applied"):
                 unsettled[row] = outcome
-        _record(unsettled, at)
+        left += _record(unsettled, at)
         changed += unsettled
-    return changed
+    return changed, left
 
 
 def find_unsettled(host: Host) -> dict[int, dict[str, str]]:
@@ -112,8 +118,8 @@ _APPLY: dict[type[Row], Callable[[tuple[Any, ...]], int]] = {
 }
 
 
-def _record(told: dict[Any, Outcome], at: datetime) -> None:
-    """Rows of one kind."""
+def _record(told: dict[Any, Outcome], at: datetime) -> tuple[str, ...]:
+    """Rows of one kind; which of them leave addresses."""
     applied = [row for row, outcome in told.items() if outcome.state == "applied"]
     gone = [row for row, outcome in told.items() if outcome.state == "gone"]
     for row, outcome in told.items():
@@ -127,10 +133,10 @@ def _record(told: dict[Any, Outcome], at: datetime) -> None:
             row.applied, row.error = True, ""
         _APPLY[type(applied[0])](tuple(row.pk for row in applied))
     if gone and isinstance(gone[0], Endpoint):
-        forget_endpoints(gone)
-    else:
-        for row in gone:
-            _forget(row)
+        return forget_endpoints(gone)
+    for row in gone:
+        _forget(row)
+    return ()
 
 
 def _forget(row: Container | Network | Membership) -> None:

@@ -24,11 +24,12 @@ from apps.delivery.silence import welcome
 from apps.events.door import announce
 from apps.hosts.models import Host
 from apps.hosts.services import advance, lock, record_contact, record_facts, renew_epochs
+from apps.ipam.services import release_addresses
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
 from apps.networks.services.endpoints import drop
 from apps.networks.services.lifecycle import give_up_start
-from apps.networks.services.memberships import abandoned, leave_abandoned
+from apps.networks.services.memberships import abandoned, leave_abandoned, lock_spanning
 from apps.networks.services.networks import forget_network, remove_network
 from workers.contract.envelope import unseal
 from workers.contract.reports import Outcome, Report
@@ -85,8 +86,7 @@ def receive(
         if report.look is not None:
             news |= take_look(locked, report.look, now)
         if comparable:
-            changed = record_outcomes(locked, report.outcomes, now)
-            finished = _take_in(locked, changed, now, tell, report.outcomes)
+            changed, finished = _take_in(locked, report.outcomes, now, tell)
     if report.counts is not None:
         keep_counts(locked.name, report.counts)
     _tell_missing(locked, report, comparable=comparable, returned=returned)
@@ -133,9 +133,10 @@ def _claims_the_future(host: Host, report: Report) -> bool:
 
 
 def _take_in(
-    host: Host, changed: list[Row], at: datetime, tell: peers.Spread, told: Sequence[Outcome]
-) -> list[Operation]:
-    """What follows from the changed rows; the operations that are finished with them."""
+    host: Host, told: Sequence[Outcome], at: datetime, tell: peers.Spread
+) -> tuple[list[Row], list[Operation]]:
+    """The rows that the outcomes changed, with all that follows, and the operations that are finished with them."""
+    changed, left = record_outcomes(host, told, at)
     started = {row.pk for row in changed if isinstance(row, Container)}
     attached = {row.container_id for row in changed if isinstance(row, Endpoint) and row.network.spans_hosts}
     if started or attached:
@@ -149,7 +150,9 @@ def _take_in(
     for row in changed:
         if isinstance(row, Membership) and row.network.removing:
             finished += finish_removal(row.network, at)
-    return finished
+    # Last of all: subnets are locked after networks.
+    release_addresses(left)
+    return changed, finished
 
 
 def _tell_missing(host: Host, report: Report, *, comparable: bool, returned: bool) -> None:
@@ -177,6 +180,8 @@ def _record_feeds(host: Host, report: Report) -> None:
 
 def finish_removal(network: Network, at: datetime) -> list[Operation]:
     """An overlay that shall go, and is on no host any more, is forgotten."""
+    # Before its subnets: as whoever connects to it.
+    lock_spanning([network.pk])
     if Membership.objects.filter(network=network).exists():
         return []
     pending = Operation.objects.filter(subject_id=network.pk, host=None, outcome=Operation.Outcome.PENDING)

@@ -61,6 +61,8 @@ def reserve_subnet(
 
 def release_addresses(holders: Collection[str]) -> int:
     """Free every address of these endpoints; returns how many. None is no error, so that it can be repeated."""
+    if not holders:
+        return 0
     if connection.features.has_select_for_update:
         # SQLite has one writer at a time and no row locks.
         _lock_subnets_of(tuple(holders))

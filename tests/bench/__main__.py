@@ -5,9 +5,9 @@ the REST request until it is answered, which is when the host has applied the ch
 
 `python -m tests.bench PART...` runs some of it: host (the above), docker (beside a real Docker engine, which is fetched
 from Debian the first time), attaches (the slowest of five hundred), records (the database), requests (the server's
-processor), names (DNS), flood (of questions, from one container), takeover (of a name, beside Docker), crowd (a thousand
+processor), names (DNS), flood (of questions, from one container), takeover (of a name, beside Docker), crowd (1000
 endpoints), thousand (the same for the worker alone), bulk (many in one request), across (two hosts), overlay (tunnels),
-traffic (through the firewall), scale (many hosts), dashboard (the browser).
+traffic (through the firewall), scale (many hosts), dashboard (the browser), restart (of all of it).
 """
 
 import os
@@ -32,6 +32,7 @@ from tests.bench import (
     overlay,
     records,
     requests,
+    restart,
     scale,
     takeover,
     thousand,
@@ -243,6 +244,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
     "traffic": traffic.measure,
     "records": records.measure,
     "requests": requests.measure,
+    "restart": restart.measure,
     "scale": scale.measure,
     "dashboard": dashboard.measure,
 }

@@ -71,7 +71,7 @@ class Product:
         while not self._is_up():
             if self._process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError((self._folder / "launcher.log").read_text())
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     def _is_up(self) -> bool:
         try:

@@ -14,12 +14,11 @@ from apps.containers.models import Container
 from apps.containers.services import refuse_removing
 from apps.hosts import gathering
 from apps.hosts.models import Host
-from apps.ipam.models import Subnet
 from apps.ipam.taking import Takings, lock_subnets
 from apps.networks.models import WIRED, Alias, Driver, Endpoint, Link, Network
 from apps.networks.rules import check_dns_name, derive_mac, parse_address, parse_mac
 from apps.networks.selectors import find_container
-from apps.networks.services.memberships import join
+from apps.networks.services.memberships import join, lock_spanning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +35,16 @@ class Wish:
 
 
 class Attachments:
-    """Made in one transaction: each is checked and gets its addresses as it is added, all are written together."""
+    """Made in one transaction: each is checked and gets its addresses as it is added, all are written together.
 
-    def __init__(self) -> None:
+    `networks`: those on which endpoints are made, locked here. Who locks several things does so in one order, so that
+    two never wait for each other: hosts by name, networks that span them by id, subnets by their key.
+    """
+
+    def __init__(self, networks: Collection[Network]) -> None:
+        self._spanning = lock_spanning({network.pk for network in networks if network.spans_hosts})
+        self._subnets = lock_subnets({network.pk for network in networks if network.driver in WIRED})
         self._takings = Takings()
-        self._subnets: dict[str, list[Subnet]] = {}
         self._joined: set[tuple[str, str]] = set()
         self._macs: set[tuple[str, str]] = set()
         self._made: list[Endpoint] = []
@@ -52,13 +56,12 @@ class Attachments:
     def add(
         self, host: Host, network: Network, container: Container, wish: Wish, present: Sequence[Endpoint]
     ) -> Endpoint:
-        """An endpoint with its addresses, MAC and interface name; `present`: those the container has.
-
-        Of several networks the older come first: two changes that meet on them must not wait for each other.
-        """
+        """An endpoint with its addresses, MAC and interface name; `present`: those the container has."""
         self._check(host, network, wish)
         if network.spans_hosts and (str(host.pk), network.pk) not in self._joined:
-            join(host, network)
+            if network.pk not in self._spanning:
+                raise Conflict("being_removed", f"Network {network.name} was just removed.")
+            join(host, self._spanning[network.pk])
             self._joined.add((str(host.pk), network.pk))
         endpoint = Endpoint(
             host=host,
@@ -116,8 +119,6 @@ class Attachments:
 
     def _give_addresses(self, endpoint: Endpoint, wish: Wish) -> None:
         """An address of each family the network has; on an overlay both of one segment."""
-        if endpoint.network_id not in self._subnets:
-            self._subnets |= lock_subnets([endpoint.network_id])
         subnets = self._subnets[endpoint.network_id]
         by_family = {family: [subnet for subnet in subnets if subnet.family == family] for family in (4, 6)}
         requests = {4: wish.ipv4, 6: wish.ipv6}

@@ -29,7 +29,7 @@ def connect_all(hosts: Mapping[UUID, Host], wanted: Sequence[Wanted]) -> list[En
     networks = all_current([each.network for each in wanted], hosts)
     containers = all_current([each.container for each in wanted], hosts)
     present = present_of(list(containers))
-    attachments = Attachments()
+    attachments = Attachments(networks.values())
     made: dict[int, Endpoint] = {}
 
     def order(position: int) -> tuple[object, ...]:

@@ -21,7 +21,7 @@ def connect(host: Host, network: Network, container: Container, wish: Wish) -> E
     refuse_drained(host)
     present = present_of([container.pk])[container.pk]
     check_fit(network, container, present)
-    attachments = Attachments()
+    attachments = Attachments([network])
     endpoint = attachments.add(host, network, container, wish, present)
     attachments.write()
     return endpoint
@@ -68,7 +68,7 @@ def disconnect_by_force(host: Host, network: Network, term: str) -> Endpoint | N
     drop(staying, host.revision)
     if staying:
         return staying[0]
-    forget_endpoints(found)
+    ipam.release_addresses(forget_endpoints(found))
     leave_abandoned(host, [network.pk] if network.spans_hosts else [])
     return None
 
@@ -110,14 +110,17 @@ def _mark_going(keys: tuple[str, ...], revision: int) -> Update[Endpoint]:
     return Update(Endpoint.objects.filter(pk__in=keys), marks)
 
 
-def forget_endpoints(endpoints: Collection[Endpoint]) -> None:
-    """The host has nothing of them left: their addresses are free and their records go."""
+def forget_endpoints(endpoints: Collection[Endpoint]) -> tuple[str, ...]:
+    """The host has nothing of them left: their records go. Their ids, under which their addresses are still taken.
+
+    Those are given back last in a transaction (`ipam.release_addresses`): subnets are locked after all networks.
+    """
     keys = tuple(endpoint.pk for endpoint in endpoints)
-    ipam.release_addresses(keys)
     for delete in (_delete_aliases, _delete_links, _delete):
         delete(keys)
     for endpoint in endpoints:
         endpoint.pk = None
+    return keys
 
 
 @delete_once

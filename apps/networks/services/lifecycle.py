@@ -47,7 +47,7 @@ def create_container(
         **details,
     )
     ports.record(container, published)
-    making = Attachments()
+    making = Attachments([network for network, _ in attachments])
     present: list[Endpoint] = []
     for network, wish in attachments:
         if network.removing:

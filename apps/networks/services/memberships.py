@@ -11,15 +11,22 @@ OVERHEAD = {4: 50, 6: 70}
 """Bytes that a VXLAN tunnel over IPv4 or IPv6 takes of a frame: Ethernet, IP, UDP and VXLAN headers (RFC 7348)."""
 
 
+def lock_spanning(networks: Collection[str]) -> dict[str, Network]:
+    """Networks that span hosts, locked and as they are now, by id."""
+    if not networks:
+        return {}
+    found = Network.objects.select_for_update().filter(pk__in=networks).order_by("pk")
+    return {network.pk: network for network in found}
+
+
 def join(host: Host, network: Network) -> None:
-    """Let the host have the network, unless it has it already. `host` is locked, with the revision of this change."""
-    locked = Network.objects.select_for_update().get(pk=network.pk)
-    if locked.removing:
+    """Let the host have the network, unless it has it already. Both are locked, `host` with its new revision."""
+    if network.removing:
         raise Conflict("being_removed", f"Network {network.name} is being removed.")
     membership = Membership.objects.filter(network=network, host=host).first()
     if membership is not None and not membership.removing:
         return
-    _refuse_unfit(host, locked)
+    _refuse_unfit(host, network)
     if membership is None:
         membership = Membership(network=network, host=host)
     membership.removing, membership.applied, membership.error = False, False, ""

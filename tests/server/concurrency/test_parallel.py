@@ -10,6 +10,7 @@ from tests.postgresql import running_postgresql
 
 CONNECTS = Path(__file__).with_name("parallel.py")
 JOINS = CONNECTS.with_name("parallel_joins.py")
+LOCKS = CONNECTS.with_name("parallel_locks.py")
 EXPECTED = sorted(f"10.9.0.{n}" for n in range(2, 52))
 
 
@@ -64,4 +65,17 @@ def test_of_many_machines_with_one_token_a_single_one_becomes_the_host(tmp_path:
         "refusals": {"token_unknown": 19},
         "the key is the winner's": True,
         "invitations left": 0,
+    }
+
+
+@pytest.mark.timeout(300)
+def test_a_connect_to_an_overlay_and_another_hosts_report_never_wait_for_each_other(tmp_path: Path) -> None:
+    with running_postgresql() as url:
+        result = run(LOCKS, tmp_path, url)
+    assert result == {
+        "vendor": "postgresql",
+        "errors": [],
+        "met": True,
+        "addresses": ["10.9.0.2", "10.9.0.4"],
+        "announced": True,
     }
