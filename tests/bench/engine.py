@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import Figure, compare
-from tests.bench.probe import Race, address_in
+from tests.bench.probe import Race
 from tests.bench.product import Product, Rest
 from tests.dockerd import Dockerd, running
 
@@ -50,8 +51,7 @@ class Reference:
             self._run(f"m{number}", "wide")
         self._run("guest", "none")
         self._rest.ask("POST", "networks/none/disconnect", {"Container": "guest"})
-        there = self._rest.ask("GET", "containers/m0/json")["NetworkSettings"]["Networks"]["wide"]
-        self._race = Race(f"/proc/{self.process_of('guest')}/ns/net", there["IPAddress"])
+        self._race = Race(f"/proc/{self.process_of('m0')}/ns/net", FEW)
 
     def process_of(self, container: str) -> int:
         return int(self._rest.ask("GET", f"containers/{container}/json")["State"]["Pid"])
@@ -72,9 +72,10 @@ class Reference:
         self._rest.ask("POST", f"containers/{name}/start")
 
     def attach(self, times: Times, run: int) -> None:
-        wish = {"IPAMConfig": {"IPv4Address": f"10.202.200.{run + 1}"}}
-        body = {"Container": "guest", "EndpointConfig": wish}
-        keep_race(times, self._race.run(lambda: self._rest.ask("POST", "networks/wide/connect", body)))
+        address = f"10.202.200.{run + 1}"
+        body = {"Container": "guest", "EndpointConfig": {"IPAMConfig": {"IPv4Address": address}}}
+        connect = partial(self._rest.ask, "POST", "networks/wide/connect", body)
+        keep_race(times, self._race.run(address, connect))
         take = Stopwatch(times)
         take("disconnect", self._rest.ask, "POST", "networks/wide/disconnect", {"Container": "guest"})
 
@@ -118,11 +119,17 @@ class Ours:
         print(f"{size - self._size} containers made in {time.monotonic() - began:.1f} s", flush=True)
         time.sleep(SETTLING)
         self._size = size
-        self._race = Race("guest", address_in("m0"))
+        self._race = Race("/run/netns/m0", size)
 
     def attach(self, times: Times, run: int) -> None:
-        body = {"container": "guest", "ipv4_address": f"10.250.{200 + run // 250}.{run % 250 + 1}"}
-        keep_race(times, self._race.run(lambda: self._rest.ask("POST", "networks/wide/connect/", body)))
+        address = f"10.250.{200 + run // 250}.{run % 250 + 1}"
+        connect = partial(
+            self._rest.ask,
+            "POST",
+            "networks/wide/connect/",
+            {"container": "guest", "ipv4_address": address},
+        )
+        keep_race(times, self._race.run(address, connect))
         take = Stopwatch(times)
         take("disconnect", self._rest.ask, "POST", "networks/wide/disconnect/", {"container": "guest"})
 

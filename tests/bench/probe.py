@@ -1,8 +1,6 @@
 """Sockets inside other namespaces, and the wait for the first answered ping."""
 
 import ctypes
-import errno
-import json
 import os
 import socket
 import struct
@@ -11,12 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 _ECHO_REQUEST, _ECHO_REPLY = 8, 0
 _GIVE_UP = 5.0
-_NO_WAY_YET = 0.0003
+_OFTEN = 2
+_AHEAD = 0.02
+"""Seconds that are pinged before what is to be answered begins."""
 
 
 def open_inside(
@@ -54,15 +55,8 @@ class Pinger:
         while time.monotonic() < end:
             self._number = (self._number + 1) & 0xFFFF
             # While the address is being looked for, packets wait in the kernel until there is no room for more.
-            try:
+            with suppress(TimeoutError, BlockingIOError):
                 self._socket.sendto(_echo(self._number), (address, 0))
-            except TimeoutError:
-                pass
-            except OSError as error:
-                if error.errno != errno.ENETUNREACH:
-                    raise
-                time.sleep(_NO_WAY_YET)
-                continue
             if self._is_answered(address):
                 return
         raise RuntimeError(f"{address} did not answer a ping within {_GIVE_UP:g} s")
@@ -80,29 +74,34 @@ class Pinger:
 class Race:
     """What is done, beside the first ping that is answered for it."""
 
-    def __init__(self, namespace: str, address: str) -> None:
-        """Pings from the namespace, which is to be connected, to one who is there already: till then it has no way."""
-        self._pinger, self._address = Pinger(namespace), address
+    def __init__(self, namespace: str, members: int) -> None:
+        """Pings from the namespace (its path), of one of so many members of the network, to whoever comes.
+
+        It goes on asking who has the address; what a broadcast costs grows with the members.
+        """
+        _ask_for_neighbours_often(namespace, max(_OFTEN, members // 25))
+        self._pinger = Pinger(namespace)
         self._pool = ThreadPoolExecutor(1)
 
-    def run(self, work: Callable[[], object]) -> tuple[float, float]:
-        """Milliseconds from the beginning until the work is done, and until the first answer."""
+    def run(self, address: str, work: Callable[[], object]) -> tuple[float, float]:
+        """Milliseconds from the beginning until the work is done, and until the address has answered."""
+        answered = self._pool.submit(self._await_answer, address)
+        time.sleep(_AHEAD)
         began = time.perf_counter()
-        answered = self._pool.submit(self._await_answer, began)
         work()
-        done = time.perf_counter() - began
-        return done * 1000, answered.result() * 1000
+        done = time.perf_counter()
+        return (done - began) * 1000, (answered.result() - began) * 1000
 
-    def _await_answer(self, began: float) -> float:
-        self._pinger.await_answer(self._address)
-        return time.perf_counter() - began
+    def _await_answer(self, address: str) -> float:
+        self._pinger.await_answer(address)
+        return time.perf_counter()
 
 
-def address_in(namespace: str, device: str = "eth0") -> str:
-    shown = subprocess.run(
-        ["ip", "-n", namespace, "-j", "-4", "addr", "show", device], check=True, capture_output=True
-    )
-    return str(json.loads(shown.stdout)[0]["addr_info"][0]["local"])
+def _ask_for_neighbours_often(path: str, milliseconds: int) -> None:
+    """In that namespace, on eth0: a question that came too early is repeated after a second otherwise."""
+    settings = {"retrans_time_ms": milliseconds, "mcast_solicit": 100_000, "unres_qlen": 3}
+    words = [f"net.ipv4.neigh.eth0.{name}={value}" for name, value in settings.items()]
+    subprocess.run(["nsenter", f"--net={path}", "sysctl", "-qw", *words], check=True)
 
 
 def _echo(number: int) -> bytes:

@@ -24,8 +24,8 @@ from workers.kernel.netlink import (
 from workers.kernel.sysctls import Settings
 from workers.planning.objects import Port
 
-# Seconds. A port forwards 0.04 ms after its pair is up; a host so busy that this passes loses a first packet.
-_FORWARDING_WITHIN = 0.5
+# Seconds. A pair works 0.04 ms after it is up; a host so busy that this passes loses a first packet.
+_OPERATIONAL_WITHIN = 1.5
 
 
 class Ports:
@@ -118,19 +118,14 @@ class Ports:
         alias = port_alias(wanted.endpoint, wanted.container)
         known = [set_neighbour(bridge.ifindex, address, wanted.mac) for address in known_to_host(wanted)]
         self._look.carry_out(set_link(inner.peer, up=True, alias=alias), *known)
-        self._await_forwarding(inner.peer)
+        # The kernel takes notice of the two carriers one after the other (net/core/link_watch.c): until it has, the
+        # port forwards nothing, and the other end drops what it is to send.
+        _await_operation(self._look, inner.peer)
+        _await_operation(room.look, inner.ifindex)
         gateways = [set_neighbour(inner.ifindex, address, mac) for address, mac in wanted.gateways]
         own = [add_address(inner.ifindex, address) for address in wanted.addresses]
         if gateways or own:
             room.look.carry_out(*gateways, *own)
-
-    def _await_forwarding(self, index: int) -> None:
-        end = time.monotonic() + _FORWARDING_WITHIN
-        while time.monotonic() < end:
-            link = self._look.link(index)
-            if link is None or link.operational:
-                return
-            time.sleep(0.0002)
 
     def update_gateways(self, found: Port, wanted: Port) -> None:
         """Change the permanent neighbours, on both ends, of a port that stays as it is otherwise."""
@@ -164,6 +159,15 @@ class Ports:
                 if link is not None and marker is not None and marker[0] == port.endpoint:
                     self._look.carry_out(*_leave(port, link))
         self._departures.begin()
+
+
+def _await_operation(look: Look, index: int) -> None:
+    end = time.monotonic() + _OPERATIONAL_WITHIN
+    while time.monotonic() < end:
+        link = look.link(index)
+        if link is None or link.operational:
+            return
+        time.sleep(0.0002)
 
 
 def _leave(port: Port, link: LinkRow) -> list[Request]:
