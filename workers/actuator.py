@@ -64,8 +64,9 @@ class Actuator:
         """What the last look had to put right first, in sentences."""
 
     def observe(self, wanted: Objects, unchanged: Container[str], breathe: Callable[[], None]) -> Objects:
-        """Everything of ours there is, names and held ports excepted. A running process counts as the wanted one
-        if it is of the same incarnation: what else it was started with cannot be seen any more.
+        """Everything of ours there is, names and held ports excepted. A process that runs, or is begun again,
+        counts as the wanted one if it is of the same incarnation: what else it was started with cannot be seen any
+        more.
 
         `unchanged`: sandboxes that need not be looked into; `breathe`: see `Kernel.observe`.
         """
@@ -78,7 +79,7 @@ class Actuator:
         found = self._kernel.observe(sysctls, unchanged, breathe)
         self._runs = self._supervisor.status()
         for container, run in self._runs.items():
-            if run.state != "running":
+            if run.state == "exited":
                 continue
             key = ("process", container)
             want = wanted.get(key)

@@ -18,10 +18,11 @@ from typing import Literal
 from workers.actuator import Actuator
 from workers.attention import Attention, Interrupted, watch_exits, watch_service
 from workers.awaited import Awaited
-from workers.contract.reports import DRIFT, Drift, Exit, Facts, Look, Report
+from workers.contract.reports import DRIFT, Drift, Exit, Facts, Look, Report, Restart
 from workers.contract.state import Delta, Row
 from workers.counting import Ledger
 from workers.dns.client import NameService
+from workers.endings import find_untaken
 from workers.intake import Feeds, newest
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
@@ -43,8 +44,7 @@ ASK_EVERY = 1.0
 """Seconds after which what a feed misses is asked for again."""
 PROBLEMS = 20
 """Most problems that one report tells."""
-UNKNOWN_END = "The process ended while the worker was away; how is not known."
-Item = Delta | Exit | Drift | Literal["facts", "look", "notices"]
+Item = Delta | Exit | Restart | Drift | Literal["facts", "look", "notices"]
 
 
 class Agent(threading.Thread):
@@ -172,6 +172,8 @@ class Agent(threading.Thread):
                 self._next_look = min(self._next_look, time.monotonic() + self._patience)
         else:
             self._reconciler.remember(rows)
+        if restarts := tuple(item for item in items if isinstance(item, Restart)):
+            self._post(restarts=restarts)
         self._ask_for_missing()
         self._restarts += [item for item in items if isinstance(item, Drift)]
         if self._restarts or "look" in items:
@@ -310,11 +312,7 @@ class Agent(threading.Thread):
     def _untaken_exits(self) -> list[Exit]:
         """Ends that the server has taken no notice of: its rows still want those containers to run."""
         containers = self._reconciler.desired.containers
-        untaken = [
-            self._ends.get(id) or Exit(container=id, incarnation=incarnation, code=255, message=UNKNOWN_END)
-            for id, incarnation in self._ended.items()
-            if (spec := containers.get(id)) and spec.running and spec.incarnation == incarnation
-        ]
+        untaken = find_untaken(containers, self._ended, self._ends)
         self._ends = {exit_.container: exit_ for exit_ in untaken}
         return [exit_ for exit_ in untaken if exit_ not in self._exits]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from workers.contract.reports import Drift, Exit
+from workers.contract.reports import Drift, Exit, Restart
 from workers.kernel.notices import EVERYTHING, Notices
 from workers.runtimes.client import Supervisor, SupervisorError
 
@@ -151,13 +151,13 @@ def watch_service(path: Path, name: str, tell: Callable[[Drift], None]) -> None:
         time.sleep(AWAY)
 
 
-def watch_exits(path: Path, tell: Callable[[Exit], None]) -> None:
-    """Tell of each process of a container that ends, as its supervisor does; for ever."""
+def watch_exits(path: Path, tell: Callable[[Exit | Restart], None]) -> None:
+    """Tell of each process of a container that ends or is begun again, as its supervisor does; for ever."""
     supervisor = Supervisor(str(path))
     while True:
         try:
-            for exit_ in supervisor.watch():
-                tell(exit_)
+            for news in supervisor.watch():
+                tell(news)
         except SupervisorError as error:
             log.info("the supervisor is away: %s", error)
         except (OSError, msgspec.MsgspecError):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from workers.contract.reports import DRIFT, Look, Report
+from workers.contract.reports import DRIFT, Look, Report, Restart
 
 
 def merge(unsent: Report, report: Report) -> Report:
@@ -11,6 +11,7 @@ def merge(unsent: Report, report: Report) -> Report:
         report,
         outcomes=unsent.outcomes + report.outcomes,
         exits=unsent.exits + report.exits,
+        restarts=_merge_restarts(unsent.restarts, report.restarts),
         facts=report.facts or unsent.facts,
         counts=report.counts or unsent.counts,
         request=report.request or unsent.request,
@@ -19,6 +20,11 @@ def merge(unsent: Report, report: Report) -> Report:
         gaps=tuple({*unsent.gaps, *report.gaps}),
         resync=report.resync or unsent.resync,
     )
+
+
+def _merge_restarts(*told: tuple[Restart, ...]) -> tuple[Restart, ...]:
+    """Of each container the latest: a server that is away for long misses thousands of one that fails at once."""
+    return tuple({one.container: one for each in told for one in each}.values())
 
 
 def _merge_looks(unsent: Look | None, look: Look | None) -> Look | None:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from apps.api.representations import EndpointOut
 from apps.containers.models import Container
 from apps.containers.ports import PROTOCOLS, write
+from apps.containers.restarts import write_policy
 from apps.networks.publishing import bindings_of
 
 
@@ -59,6 +60,8 @@ class ContainerOut(serializers.Serializer[Container]):
     started = serializers.DateTimeField(allow_null=True)
     finished = serializers.DateTimeField(allow_null=True)
     stop_timeout = serializers.FloatField()
+    restart = serializers.SerializerMethodField()
+    restart_count = serializers.IntegerField(help_text="How often since it was started.")
     host_network = serializers.BooleanField()
     dns = serializers.ListField(child=serializers.CharField())
     dns_search = serializers.ListField(child=serializers.CharField())
@@ -67,6 +70,9 @@ class ContainerOut(serializers.Serializer[Container]):
     sysctls = serializers.DictField(child=serializers.CharField())
     ports = serializers.SerializerMethodField()
     endpoints = EndpointOut(many=True)
+
+    def get_restart(self, container: Container) -> str:
+        return write_policy(container.restart_policy, container.restart_limit)
 
     @extend_schema_field(PortOut(many=True))
     def get_ports(self, container: Container) -> list[dict[str, Any]]:

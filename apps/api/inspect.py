@@ -18,7 +18,7 @@ from apps.networks.publishing import bindings_of
 from apps.networks.rules import VNIS
 from apps.networks.selectors import attached, dns_names, subnets_of
 
-RUNNING = {Container.State.RUNNING, Container.State.STOPPING}
+RUNNING = {Container.State.RUNNING, Container.State.RESTARTING, Container.State.STOPPING}
 STATUS = {
     Container.State.STARTING: "created",
     Container.State.STOPPING: "running",
@@ -108,6 +108,19 @@ def _describe_member(endpoint: Endpoint) -> dict[str, str]:
     }
 
 
+def _describe_state(container: Container) -> dict[str, Any]:
+    return {
+        "Status": STATUS.get(Container.State(container.state), container.state),
+        "Running": container.state in RUNNING,
+        "Restarting": container.state == Container.State.RESTARTING,
+        "Pid": 0,
+        "ExitCode": container.exit_code or 0,
+        "Error": container.error or container.exit_message,
+        "StartedAt": _time(container.started),
+        "FinishedAt": _time(container.finished),
+    }
+
+
 def describe_container(container: Container) -> dict[str, Any]:
     endpoints = list(attached(Endpoint.objects.filter(container=container)))
     ports = list(container.ports.all())
@@ -116,16 +129,9 @@ def describe_container(container: Container) -> dict[str, Any]:
     return {
         "Id": container.pk,
         "Created": _time(container.created),
-        "State": {
-            "Status": STATUS.get(Container.State(container.state), container.state),
-            "Running": running,
-            "Pid": 0,
-            "ExitCode": container.exit_code or 0,
-            "Error": container.error or container.exit_message,
-            "StartedAt": _time(container.started),
-            "FinishedAt": _time(container.finished),
-        },
+        "State": _describe_state(container),
         "Name": container.name,
+        "RestartCount": container.restart_count,
         "HostConfig": {
             "NetworkMode": endpoints[0].network.name if endpoints else "none",
             "PortBindings": describe_port_bindings(ports),
@@ -134,6 +140,10 @@ def describe_container(container: Container) -> dict[str, Any]:
             "DnsSearch": container.dns_search,
             "ExtraHosts": container.extra_hosts or None,
             "Sysctls": container.sysctls,
+            "RestartPolicy": {
+                "Name": container.restart_policy,
+                "MaximumRetryCount": container.restart_limit,
+            },
         },
         "Image": f"sha256:{container.image}" if container.image else "",
         "Config": {

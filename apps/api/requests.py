@@ -170,6 +170,11 @@ class ContainerCreate(Strict):
     env = Texts(required=False, default=dict)
     labels = Texts(required=False, default=dict)
     stop_timeout = seconds(required=False, default=10.0)
+    restart = text(
+        required=False,
+        default="no",
+        help_text="When its process ends by itself: no, on-failure[:TIMES], always or unless-stopped.",
+    )
     ports = serializers.ListField(
         child=text(),
         required=False,

@@ -23,10 +23,17 @@ class Container(models.Model):
         CREATED = "created"
         STARTING = "starting"
         RUNNING = "running"
+        RESTARTING = "restarting"
         STOPPING = "stopping"
         EXITED = "exited"
         FAILED = "failed"
         REMOVING = "removing"
+
+    class Restart(models.TextChoices):
+        NO = "no"
+        ON_FAILURE = "on-failure"
+        ALWAYS = "always"
+        UNLESS_STOPPED = "unless-stopped"
 
     id = models.CharField(primary_key=True, max_length=64, default=new_id, editable=False)
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="containers")
@@ -58,6 +65,15 @@ class Container(models.Model):
     )
     stop_signal = models.CharField(max_length=16, blank=True, help_text="What asks it to end; none: SIGTERM.")
     stop_timeout = models.FloatField(default=10.0, help_text="Seconds between SIGTERM and SIGKILL.")
+    restart_policy = models.CharField(
+        max_length=16,
+        choices=Restart,
+        default=Restart.NO,
+        help_text="Whether its host begins the process again when it has ended by itself.",
+    )
+    restart_limit = models.PositiveIntegerField(
+        default=0, help_text="How often after a failure; 0: without end."
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     wanted = models.CharField(max_length=16, choices=Wanted, default=Wanted.CREATED)
@@ -66,6 +82,9 @@ class Container(models.Model):
 
     applied = models.BooleanField(default=False, editable=False)
     state = models.CharField(max_length=16, choices=State, default=State.CREATED, editable=False)
+    restart_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="How often since its start."
+    )
     exit_code = models.IntegerField(null=True, editable=False)
     exit_message = models.CharField(max_length=500, blank=True, editable=False)
     error = models.CharField(max_length=500, blank=True, editable=False)
@@ -82,6 +101,11 @@ class Container(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def up(self) -> bool:
+        """Its namespace is there, and its process runs or is about to."""
+        return self.state in (self.State.RUNNING, self.State.RESTARTING)
 
     @property
     def running(self) -> bool:

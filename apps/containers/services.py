@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 from apps.common.errors import Conflict, Invalid
 from apps.common.statements import Update, update_once
-from apps.containers import ports
+from apps.containers import ports, restarts
 from apps.containers.models import Container, new_id
 from apps.hosts.models import Host
 
@@ -51,6 +51,8 @@ class Details(TypedDict, total=False):
     sysctls: Mapping[str, str]
     auto_remove: bool
     stop_signal: str
+    restart_policy: str
+    restart_limit: int
     given: Mapping[str, Any]
 
 
@@ -134,6 +136,9 @@ def _check_details(details: Details, *, host_network: bool) -> None:
         _check_words([name])
         if address != "host-gateway":
             _check_address(address, "extra_hosts")
+    restarts.refuse_conflict(
+        details.get("restart_policy", Container.Restart.NO), auto_remove=details.get("auto_remove", False)
+    )
     _check_sysctls(details.get("sysctls", {}), host_network=host_network)
 
 
@@ -203,6 +208,7 @@ def start(container: Container, revision: int) -> None:
     ports.allot(container)
     container.wanted, container.state = Container.Wanted.RUNNING, Container.State.STARTING
     container.incarnation += 1
+    container.restart_count = 0
     container.exit_code, container.exit_message = None, ""
     touch(container, revision)
 
@@ -238,7 +244,7 @@ def record_applied(containers: Collection[Container], at: datetime) -> None:
     alike: dict[tuple[str, datetime | None, datetime | None], list[str]] = {}
     for container in containers:
         container.applied, container.error = True, ""
-        if container.wanted == Container.Wanted.RUNNING and container.state != Container.State.RUNNING:
+        if container.wanted == Container.Wanted.RUNNING and not container.up:
             container.state, container.started, container.finished = Container.State.RUNNING, at, None
         elif container.wanted == Container.Wanted.STOPPED and container.state != Container.State.EXITED:
             container.state, container.finished = Container.State.EXITED, at

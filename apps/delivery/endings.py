@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.containers import services as containers
 from apps.containers.models import Container
+from apps.containers.restarts import record_restart
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
 from apps.delivery.sender import send_changes, spread
@@ -17,17 +18,32 @@ from apps.hosts.models import Host
 from apps.hosts.services import advance
 from apps.networks.services import peers
 from apps.networks.services.lifecycle import end_container, remove_container
-from workers.contract.reports import Exit
+from workers.contract.reports import Exit, Report, Restart
 
 STOPS = ("container.stop", "container.kill")
 """Changes after which a container's process ends."""
 
 
-def take_exits(host: Host, exits: Iterable[Exit], changed: Iterable[Container], at: datetime) -> None:
+def take_ends(host: Host, report: Report, changed: Iterable[Container], at: datetime) -> None:
     """Record the ends of processes. `changed`: containers that the host has changed, which may be stopped by it."""
-    for exit_ in exits:
+    _record_restarts(host, report.restarts, at)
+    for exit_ in report.exits:
         _record_exit(host, exit_, at)
     _remove_ended(host, changed)
+
+
+def _record_restarts(host: Host, restarts: Iterable[Restart], at: datetime) -> None:
+    """Record what the host does by itself with processes that ended: no change of what is wanted."""
+    for restart in restarts:
+        with transaction.atomic():
+            container = (
+                Container.objects.select_for_update()
+                .filter(pk=restart.container, host=host, incarnation=restart.incarnation)
+                .first()
+            )
+            if container is not None and record_restart(container, restart, at):
+                known = partial(announce, kind="container", id=container.pk, change="reported")
+                transaction.on_commit(known)
 
 
 def _record_exit(host: Host, exit_: Exit, at: datetime) -> None:

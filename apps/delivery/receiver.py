@@ -14,7 +14,7 @@ from apps.common.statements import Update, select_once, update_and_read_once
 from apps.containers.models import Container
 from apps.delivery.answers import give_answers, write_answer
 from apps.delivery.counted import keep_counts
-from apps.delivery.endings import take_exits
+from apps.delivery.endings import take_ends
 from apps.delivery.mending import take_look
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
@@ -99,7 +99,7 @@ def receive(
         _undo(host, failed)
     _announce(host, changed, finished, news)
     if comparable:
-        take_exits(host, report.exits, [row for row in changed if isinstance(row, Container)], now)
+        take_ends(host, report, [row for row in changed if isinstance(row, Container)], now)
     return finished
 
 

@@ -166,6 +166,7 @@ def _container_row(container: Container) -> state.Row:
             env=container.env,
             stop_signal=container.stop_signal or "TERM",
             stop_timeout=container.stop_timeout,
+            restart=state.RestartPolicy(name=container.restart_policy, limit=container.restart_limit),  # type: ignore[arg-type]
             image=container.image,
             terminal=container.terminal,
             open_stdin=container.open_stdin,

@@ -56,6 +56,8 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
         for term, wish in wishes:
             facts["term"] = term
             wanted.append((find_network(term, locked), wish))
+        if len(wanted) == 1:
+            facts["network"], facts["network_id"] = wanted[0][0].name, wanted[0][0].pk
         return lifecycle.create_container(
             locked, name=name, attachments=wanted, published=published, **fields
         )
@@ -141,13 +143,35 @@ def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
         "stop_signal": _read_stop_signal(body),
         "terminal": bool(body.get("Tty")),
         "open_stdin": bool(body.get("OpenStdin")),
-        "auto_remove": bool(settings.get("AutoRemove")),
+        **_read_restart(settings),
         "dns": read_texts(settings, "Dns"),
         "dns_search": read_texts(settings, "DnsSearch"),
         "dns_options": read_texts(settings, "DnsOptions"),
         "extra_hosts": read_texts(settings, "ExtraHosts"),
         "sysctls": read_map(settings, "Sysctls"),
         "given": _read_exposed(body) | {name: True for name in KEPT if body.get(name)},
+    }
+
+
+def _read_restart(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to become of it when its process has ended; refused in the engine's words."""
+    given = read_object(settings, "RestartPolicy")
+    name, limit = read_text(given, "Name") or "no", read_number(given, "MaximumRetryCount")
+    about, auto_remove = "invalid restart policy: ", bool(settings.get("AutoRemove"))
+    if name not in Container.Restart.values:
+        *others, last = (f"'{one}'" for one in ("no", "always", "on-failure", "unless-stopped"))
+        raise EngineError(400, f"{about}unknown policy '{name}'; use one of {', '.join(others)}, or {last}")
+    if limit and given.get("Name") and name != "on-failure":
+        below = " and cannot be negative" if limit < 0 else ""
+        raise EngineError(400, f"{about}maximum retry count can only be used with 'on-failure'{below}")
+    if limit < 0:
+        raise EngineError(400, f"{about}maximum retry count cannot be negative")
+    if auto_remove and name != "no":
+        raise EngineError(400, "can't create 'AutoRemove' container with restart policy")
+    return {
+        "restart_policy": name,
+        "restart_limit": limit if name == "on-failure" else 0,
+        "auto_remove": auto_remove,
     }
 
 

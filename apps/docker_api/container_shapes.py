@@ -26,6 +26,7 @@ _UNITS = (
     ("years", "", 31536000, 0),
 )
 """Word, how one of them is called, its seconds, and until how many seconds it is used."""
+_ENDED = {"exited": "Exited", "restarting": "Restarting"}
 _LEGACY = {
     "Bridge": "",
     "HairpinMode": False,
@@ -49,7 +50,6 @@ _HOST_CONFIG: Mapping[str, Any] = {
     "Binds": None,
     "ContainerIDFile": "",
     "LogConfig": {"Type": "json-file", "Config": {}},
-    "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
     "VolumeDriver": "",
     "VolumesFrom": None,
     "ConsoleSize": [0, 0],
@@ -70,6 +70,11 @@ _HOST_CONFIG: Mapping[str, Any] = {
 """What nobody can ask of us, as the engine has it when nobody did."""
 
 
+def is_up(container: Container) -> bool:
+    """It runs, or is about to run again."""
+    return status_of(container) in (RUNNING, "restarting")
+
+
 def status_of(container: Container) -> str:
     return STATUS.get(Container.State(container.state), container.state)
 
@@ -87,7 +92,7 @@ def _outline(container: Container, networks: dict[str, Any], now: datetime) -> d
         "ImageID": _image_id(container),
         "Command": " ".join([*container.entrypoint, *container.command]),
         "Created": int(container.created.timestamp()),
-        "Ports": _list_ports(container) if status_of(container) == RUNNING else [],
+        "Ports": _list_ports(container) if is_up(container) else [],
         "Labels": container.labels,
         "State": status_of(container),
         "Status": tell_status(container, now),
@@ -122,9 +127,9 @@ def tell_status(container: Container, now: datetime) -> str:
     status = status_of(container)
     if status == RUNNING:
         return f"Up {tell_span((now - (container.started or now)).total_seconds())}"
-    if status == "exited":
-        ended = container.finished or now
-        return f"Exited ({container.exit_code or 0}) {tell_span((now - ended).total_seconds())} ago"
+    if status in _ENDED:
+        ended = tell_span((now - (container.finished or now)).total_seconds())
+        return f"{_ENDED[status]} ({container.exit_code or 0}) {ended} ago"
     return {"created": "Created", "removing": "Removal In Progress"}[status]
 
 
@@ -155,7 +160,6 @@ def inspect_shape(container: Container, version: Version) -> dict[str, Any]:
         "State": {
             **shown["State"],
             "Paused": False,
-            "Restarting": False,
             "OOMKilled": False,
             "Dead": container.state == Container.State.REMOVING,
         },
@@ -165,7 +169,7 @@ def inspect_shape(container: Container, version: Version) -> dict[str, Any]:
         "HostsPath": "",
         "LogPath": "",
         "Name": f"/{container.name}",
-        "RestartCount": 0,
+        "RestartCount": shown["RestartCount"],
         "Driver": "overlayfs",
         "Platform": "linux",
         "MountLabel": "",

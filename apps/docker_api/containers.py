@@ -17,7 +17,7 @@ from apps.delivery.changes import Change, record
 from apps.delivery.models import Operation
 from apps.delivery.questions import ask
 from apps.docker_api.changes import change
-from apps.docker_api.container_shapes import RUNNING, inspect_shape, list_shapes, now, status_of
+from apps.docker_api.container_shapes import inspect_shape, is_up, list_shapes, now, status_of
 from apps.docker_api.filters import fits_labels, matches, read_time
 from apps.docker_api.image_shapes import HOST
 from apps.docker_api.news import Listener
@@ -48,7 +48,7 @@ def show_all(request: Request, facts: dict[str, str]) -> Answer:
     known = Container.objects.filter(host=request.host).prefetch_related("ports").order_by("-created", "-id")
     fits = _read_filters(request, filters)
     everything = request.flag("all") or limit > 0 or bool({"status", "exited"} & filters.keys())
-    listed = [one for one in known if fits(one) and (everything or status_of(one) == RUNNING)]
+    listed = [one for one in known if fits(one) and (everything or is_up(one))]
     return Answer(list_shapes(listed[:limit] if limit > 0 else listed, now()))
 
 
@@ -205,7 +205,7 @@ def prune(request: Request, facts: dict[str, str]) -> Answer:
     for container in Container.objects.filter(host=request.host):
         old = all(container.created < limit for limit in limits)
         wanted = fits_labels(filters.get("label", ()), filters.get("label!", ()), container.labels)
-        if old and wanted and not container.running and status_of(container) != RUNNING:
+        if old and wanted and not container.running and not is_up(container):
             _change(request, container, "container.remove", lifecycle.remove_container)
             removed.append(container.pk)
     return Answer({"ContainersDeleted": removed or None, "SpaceReclaimed": 0})
@@ -234,6 +234,7 @@ async def await_end(container: Container, condition: str) -> AsyncIterator[bytes
     code, began = container.exit_code or 0, now()
     # The run whose end is waited for: this one, or the next.
     run = container.incarnation if container.running else container.incarnation + 1
+    restarts = container.restart_count if container.running else 0
     bare = not container.has_process
     patient_until = None
     async with Listener(lambda message: message.get("id") == container.pk) as news:
@@ -243,6 +244,9 @@ async def await_end(container: Container, condition: str) -> AsyncIterator[bytes
                 code = await in_thread(_recall_exit, container.pk, began, code)
                 break
             code = current.exit_code or 0
+            if current.incarnation == run and current.restart_count > restarts and condition != "removed":
+                # Its host begins it again; the end of the process is one all the same.
+                break
             if _has_ended(current, condition, run):
                 # That it has ended may be known a moment before how.
                 patient_until = patient_until or time.monotonic() + PAUSE
@@ -260,7 +264,7 @@ def _recall_exit(id: str, since: datetime, code: int) -> int:
 
 
 def _has_ended(container: Container, condition: str, run: int) -> bool:
-    ended = not container.running and status_of(container) != RUNNING
+    ended = not container.running and not is_up(container)
     if condition == "next-exit":
         return container.incarnation > run or (container.incarnation == run and ended)
     return ended and condition != "removed"

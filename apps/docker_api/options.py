@@ -48,6 +48,7 @@ HOST_CONFIG = frozenset(
         "NetworkMode",
         "PortBindings",
         "PublishAllPorts",
+        "RestartPolicy",
         "Sysctls",
         # Where the client keeps the id, and how large its window is.
         "ConsoleSize",
@@ -107,7 +108,6 @@ _NAMES = {
     "UsernsMode": "user namespaces",
     "GroupAdd": "further groups",
     "Init": "init process in containers",
-    "RestartPolicy": "starting containers again by itself",
     "Healthcheck": "health checks",
     "LogConfig": "other logs than its own",
     "Runtime": "choice of runtimes",
@@ -124,10 +124,6 @@ def _is_default_log(value: Any) -> bool:
     )
 
 
-def _is_no_restart(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("Name") in ("", None, "no")
-
-
 def _among(*values: Any) -> Callable[[Any], bool]:
     return lambda value: value in values
 
@@ -141,7 +137,6 @@ _MEANINGLESS: Mapping[str, Callable[[Any], bool]] = {
     "MemorySwap": _among(-1),
     "MemorySwappiness": _among(-1),
     "PidsLimit": _among(-1),
-    "RestartPolicy": _is_no_restart,
     # What inspect shows, which some clients send back.
     "Runtime": _among(RUNTIME),
 }

@@ -28,13 +28,20 @@ class Refusal:
 
 
 _INVALID_CONFIG = "invalid network config:\n"
+_INVALID_ENDPOINT = "invalid config for network {network}: invalid endpoint settings:\n"
+_SETTING_UP = "failed to set up container networking: "
 REFUSALS: dict[str, Refusal] = {
     # What is not there.
     "network_not_found": Refusal(404, "network {term} not found"),
     "container_not_found": Refusal(404, "No such container: {term}"),
+    # Not 404: that is how clients are told to pull the image.
+    "container.create.network_not_found": Refusal(400, _SETTING_UP + "network {term} not found"),
+    "container.create.container_not_found": Refusal(
+        400, "could not get container for {term}: No such container: {term}"
+    ),
     "image_not_found": Refusal(404, "No such image: {term}"),
     "endpoint_not_found": Refusal(404, "endpoint {term} not found"),
-    "ambiguous": Refusal(400, "{noun} {term} is ambiguous ({matches} matches found on {by})"),
+    "ambiguous": Refusal(400, "{noun} {term} is ambiguous ({matches} matches found based on {by})"),
     # Names.
     "network.name_taken": Refusal(409, "network with name {name} already exists"),
     "container.name_taken": Refusal(
@@ -90,9 +97,17 @@ REFUSALS: dict[str, Refusal] = {
     "address_outside_subnet": Refusal(
         400, "invalid endpoint settings:\nno configured subnet contains IP address {address}"
     ),
+    "container.create.address_outside_subnet": Refusal(
+        400, _INVALID_ENDPOINT + "no configured subnet contains IP address {address}"
+    ),
     "subnet_exhausted": Refusal(
         403, "no available IPv4 addresses on this network's address pools: {network} ({network_id})"
     ),
+    "container.create.subnet_exhausted": Refusal(
+        403,
+        _SETTING_UP + "no available IPv4 addresses on this network's address pools: {network} ({network_id})",
+    ),
+    "container.create.address_taken": Refusal(403, _SETTING_UP + "Address already in use"),
     "already_connected": Refusal(403, "endpoint with name {container} already exists in network {network}"),
     "not_connected": Refusal(500, "container {container_id} is not connected to network {network}"),
     "connect.host_network": Refusal(
@@ -115,6 +130,9 @@ REFUSALS: dict[str, Refusal] = {
         400,
         "invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",
     ),
+    "container.create.no_requested_address": Refusal(
+        400, _INVALID_ENDPOINT + "user specified IP address is supported on user defined networks only"
+    ),
     "network_in_use": Refusal(
         403, "error while removing network: network {network} has active endpoints ({endpoints})"
     ),
@@ -128,7 +146,7 @@ REFUSALS: dict[str, Refusal] = {
     "being_removed": Refusal(409),
     "port_taken": Refusal(
         500,
-        "failed to set up container networking: driver failed programming external connectivity on endpoint "
+        _SETTING_UP + "driver failed programming external connectivity on endpoint "
         "{container} ({endpoint_id}): {cause}",
     ),
     "sysctl_refused": Refusal(500),

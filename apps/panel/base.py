@@ -229,6 +229,7 @@ COLORS = {
     "done": "success",
     "pending": "warning",
     "starting": "warning",
+    "restarting": "warning",
     "stopping": "warning",
     "removing": "warning",
     "invited": "warning",

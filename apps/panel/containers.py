@@ -116,6 +116,8 @@ class ContainerAdmin(ServiceAdmin):
         "labels",
         "published",
         "stop_timeout",
+        "restart_policy",
+        "restart_count",
         "created",
         "started",
         "finished",

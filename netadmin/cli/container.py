@@ -88,6 +88,11 @@ def container_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--stop-timeout", type=float, metavar="SECONDS", help="Between the polite and the hard stop."
         ),
+        click.option(
+            "--restart",
+            metavar="POLICY",
+            help="When its process ends by itself: no, on-failure[:TIMES], always or unless-stopped.",
+        ),
         click.option("-i", "--interactive", is_flag=True, expose_value=False, help="Accepted; see exec -i."),
         click.option("-t", "--tty", is_flag=True, expose_value=False, help="Accepted; see exec -t."),
     ]
@@ -178,7 +183,7 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
         "hostname": given["hostname"],
         **{key: list(given[key]) or None for key in LISTS},
         "sysctls": given["sysctls"] or None,
-        **{key: given[key] for key in ("image", "user", "working_dir", "stop_timeout")},
+        **{key: given[key] for key in ("image", "user", "working_dir", "stop_timeout", "restart")},
         "entrypoint": None if given["entrypoint"] is None else [given["entrypoint"]],
     }
     body.update({key: value for key, value in optional.items() if value is not None})

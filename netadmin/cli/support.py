@@ -5,11 +5,9 @@ import json
 import os
 import platform
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +87,9 @@ def gather(session: Session, state_dir: Path, variables: Mapping[str, str]) -> I
 
 
 def describe_versions() -> dict[str, Any]:
+    # Here and below: no other command shall wait for what only this one needs.
+    from importlib.metadata import distributions
+
     found = {each.metadata["Name"]: each.version for each in distributions()}
     return {
         "netadmin": found.get("netadmin", ""),
@@ -143,6 +144,8 @@ def read_running(state_dir: Path) -> dict[str, str]:
 
 def write(path: Path, parts: Mapping[str, str]) -> None:
     """A tar.gz that only its owner can read; FileExistsError when there is one."""
+    import tarfile
+
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
         for name, text in parts.items():

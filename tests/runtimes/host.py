@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import redis
 
+from workers.contract.state import RestartPolicy
 from workers.planning.objects import Process
 from workers.runtimes.__main__ import STREAMS
 from workers.runtimes.client import Supervisor
@@ -19,6 +21,7 @@ HOST = "alpha"
 MARK = "NETADMIN_TEST_MARK"
 PATIENCE = 20.0
 SOFT_LIMIT = 900
+NEVER = RestartPolicy()
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -88,9 +91,10 @@ class Machine:
         sandbox: str = "box",
         incarnation: int = 1,
         timeout: float = 5.0,
+        restart: RestartPolicy = NEVER,
         **streams: bool,
     ) -> Process:
-        return Process(
+        process = Process(
             container=container,
             sandbox=sandbox,
             hostname="webhost",
@@ -98,8 +102,9 @@ class Machine:
             command=command,
             env={MARK: self.mark},
             stop_timeout=timeout,
-            **streams,
+            restart=restart,
         )
+        return msgspec.structs.replace(process, **streams)
 
     def start(self, script: str, **options: object) -> int:
         return self.client.start(self.process("sh", "-c", script, **options))  # type: ignore[arg-type]

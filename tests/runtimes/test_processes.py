@@ -127,7 +127,7 @@ def test_a_killed_process_is_told_to_a_watcher_at_once(machine: Machine) -> None
         os.kill(pid, signal.SIGKILL)
         assert next(exits) == Exit(container="web", incarnation=incarnation, code=137)
         took.append(time.monotonic() - before)
-    assert sorted(took)[2] < 0.1, took
+    assert sorted(took)[2] < 1, took
 
 
 def test_an_exit_that_nobody_has_forgotten_is_told_to_each_new_watcher(machine: Machine) -> None:

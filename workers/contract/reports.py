@@ -32,6 +32,20 @@ class Exit(Struct, frozen=True, kw_only=True):
     """Why it never began, when it could not."""
 
 
+class Restart(Struct, frozen=True, kw_only=True):
+    """The process of a container has ended, and its host begins it again by itself; told at both."""
+
+    container: str
+    incarnation: int
+    count: int
+    """How often it was, or is about to be."""
+    running: bool
+    """It runs again; else it is waited until it may."""
+    code: int
+    """How it ended; as `Exit` has it, like the message."""
+    message: str = ""
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """The host as it is, apart from what is ours."""
 
@@ -114,6 +128,7 @@ class Report(Struct, frozen=True, kw_only=True):
     """Every change up to this revision was taken in; the outcome of each is told once."""
     outcomes: tuple[Outcome, ...] = ()
     exits: tuple[Exit, ...] = ()
+    restarts: tuple[Restart, ...] = ()
     facts: Facts | None = None
     problems: tuple[str, ...] = ()
     took_ms: float = 0.0

@@ -77,6 +77,14 @@ class Publish(Struct, frozen=True, kw_only=True):
     """Of the host; 0.0.0.0 and :: are all of a family. Empty: what the network says, else all."""
 
 
+class RestartPolicy(Struct, frozen=True, kw_only=True):
+    """Whether the host begins a process again that has ended by itself."""
+
+    name: Literal["no", "on-failure", "always", "unless-stopped"] = "no"
+    limit: int = 0
+    """Of `on-failure`: how often; 0: without end."""
+
+
 class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="container"):
     id: str
     name: str
@@ -94,6 +102,7 @@ class Container(Struct, frozen=True, kw_only=True, tag_field="kind", tag="contai
     """What asks the process to end, by name or number."""
     stop_timeout: float = 10.0
     """Seconds between that and SIGKILL."""
+    restart: RestartPolicy = RestartPolicy()
     image: str = ""
     """Id of the image, of this host's own store, whose root file system the process has; empty: the host's own root."""
     terminal: bool = False

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from workers.contract.names import Holder, View
 from workers.contract.publishing import ALL4, ALL6, Binding
-from workers.contract.state import Struct
+from workers.contract.state import RestartPolicy, Struct
 
 Key = tuple[str, str]
 FIREWALL = "firewall"
@@ -235,6 +235,7 @@ class Process(Struct, frozen=True, kw_only=True):
     open_stdin: bool = False
     """Its standard input is what those give it who attach; else there is none."""
     stop_signal: str = "TERM"
+    restart: RestartPolicy = RestartPolicy()
     image: str = ""
     """Id of the image whose root file system it has; empty: the host's own, in which it is root, in its directory /."""
     working_dir: str = ""

@@ -187,6 +187,7 @@ def _container(desired: Desired, container: Container, surroundings: Surrounding
             working_dir=container.working_dir,
             user=container.user,
             stop_signal=container.stop_signal,
+            restart=container.restart,
         )
 
 

@@ -10,12 +10,11 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
-from workers.contract.reports import Exit
+from workers.contract.reports import Exit, Restart
 from workers.planning.objects import Process
 from workers.runtimes import protocol
 from workers.runtimes.protocol import (
     Done,
-    Event,
     ExecState,
     Failure,
     Marked,
@@ -24,6 +23,7 @@ from workers.runtimes.protocol import (
     Run,
     Started,
     Text,
+    decode_event,
 )
 from workers.tracing import mark
 
@@ -172,8 +172,8 @@ class Supervisor:
             protocol.Shutdown(timeout=timeout), Done, extra=86400.0 if timeout is None else timeout + 10.0
         )
 
-    def watch(self) -> Iterator[Exit]:
-        """Exits from now on, first those that nobody has forgotten; ends when the supervisor does."""
+    def watch(self) -> Iterator[Exit | Restart]:
+        """Exits and restarts from now on, first those that nobody has forgotten; ends when the supervisor does."""
         connection = self._connect(self._timeout)
         # One reader for reply and events: it may have read ahead.
         stream = connection.makefile("rb")
@@ -223,7 +223,7 @@ class Supervisor:
         return msgspec.json.decode(line, type=reply)
 
 
-def _read_events(connection: socket.socket, stream: BinaryIO) -> Iterator[Exit]:
+def _read_events(connection: socket.socket, stream: BinaryIO) -> Iterator[Exit | Restart]:
     with connection, stream, contextlib.suppress(ConnectionError):
         for line in stream:
-            yield msgspec.json.decode(line, type=Event).exit()
+            yield decode_event(line)

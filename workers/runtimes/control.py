@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from workers.contract.reports import Exit
+from workers.contract.reports import Exit, Restart
 from workers.descriptors import has_room
 from workers.runtimes.commands import Size, run_once
 from workers.runtimes.descriptors import cancel
@@ -23,7 +23,6 @@ from workers.runtimes.protocol import (
     Detach,
     Done,
     End,
-    Event,
     Exec,
     Failure,
     FollowLogs,
@@ -43,6 +42,7 @@ from workers.runtimes.protocol import (
     Text,
     Watch,
     decode_request,
+    encode_event,
 )
 from workers.runtimes.protocol import Logs as ReadLogs
 from workers.runtimes.sessions import Sessions
@@ -191,8 +191,8 @@ class Control:
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(msgspec.json.encode(Done()) + b"\n")
 
-        def tell(exit_: Exit) -> None:
-            writer.write(msgspec.json.encode(Event.of(exit_)) + b"\n")
+        def tell(news: Exit | Restart) -> None:
+            writer.write(encode_event(news) + b"\n")
             if writer.transport.get_write_buffer_size() > _BACKLOG:
                 writer.transport.abort()
 

@@ -2,7 +2,8 @@
 
 A request is an object whose `op` names it; a reply is `{"ok": true, …}` or `{"ok": false, "error", "code"}`, the code
 as a shell has it: 127 command not found, 126 not executable, 125 refused, 2 request not understood.
-After `watch` the connection carries only `{"event": "exited", …}` lines, from the supervisor to the client.
+After `watch` the connection carries only events, from the supervisor to the client: lines with an `event`, which is
+`exited` or `restarted`.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from workers.contract.reports import Exit
+from workers.contract.reports import Exit, Restart
 from workers.contract.state import Struct
 from workers.planning.objects import Process
 from workers.runtimes.errors import Refusal
@@ -219,13 +220,16 @@ class Run(Struct, frozen=True, kw_only=True):
 
     incarnation: int
     pid: int
-    state: Literal["running", "exited"]
+    state: Literal["running", "restarting", "exited"]
+    """`restarting`: it has ended, and will be begun again."""
     code: int | None
     """As a shell counts: 0–255, 128 + n for signal n; None while it runs."""
     message: str
     started_at: float
     """Unix time in seconds."""
     finished_at: float | None
+    restarts: int = 0
+    """How often it was begun again by itself, or is about to be."""
 
 
 class Overview(Done, frozen=True, kw_only=True):
@@ -262,22 +266,24 @@ class Failure(Struct, frozen=True, kw_only=True):
     code: int
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="event", tag="exited"):
-    container: str
-    incarnation: int
-    code: int
-    message: str
+class Exited(Exit, frozen=True, kw_only=True, tag_field="event", tag="exited"):
+    pass
 
-    @classmethod
-    def of(cls, exit_: Exit) -> "Event":
-        return cls(
-            container=exit_.container, incarnation=exit_.incarnation, code=exit_.code, message=exit_.message
-        )
 
-    def exit(self) -> Exit:
-        return Exit(
-            container=self.container, incarnation=self.incarnation, code=self.code, message=self.message
-        )
+class Restarted(Restart, frozen=True, kw_only=True, tag_field="event", tag="restarted"):
+    pass
+
+
+def encode_event(news: Exit | Restart) -> bytes:
+    kind = Exited if isinstance(news, Exit) else Restarted
+    return msgspec.json.encode(kind(**msgspec.structs.asdict(news)))
+
+
+def decode_event(line: bytes) -> Exit | Restart:
+    """Raises msgspec.MsgspecError."""
+    event = msgspec.json.decode(line, type=Exited | Restarted)
+    kind = Exit if isinstance(event, Exit) else Restart
+    return kind(**msgspec.structs.asdict(event))
 
 
 def check_name(kind: str, name: str) -> str:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from workers.contract.reports import Exit, Restart
 from workers.contract.state import Struct
+from workers.planning.objects import Process
 from workers.runtimes.protocol import Run, check_name
+from workers.runtimes.sweep import read_start
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,8 @@ class Record(Struct, frozen=True, kw_only=True):
     open_stdin: bool = False
     stop_signal: str = "TERM"
     run: Run
+    process: Process | None = None
+    """All of it, where it is begun again when it ends."""
     image: str = ""
     """Begun by the OCI runtime, in the root of this image."""
 
@@ -62,8 +67,57 @@ class Records:
         draft.write_bytes(msgspec.json.encode(record))
         os.replace(draft, path)
 
+    def begin(self, process: Process, pid: int, now: float, restarts: int) -> Record:
+        """Of a process that has just begun."""
+        run = Run(
+            incarnation=process.incarnation,
+            pid=pid,
+            state="running",
+            code=None,
+            message="",
+            started_at=now,
+            finished_at=None,
+            restarts=restarts,
+        )
+        return Record(
+            container=process.container,
+            sandbox=process.sandbox,
+            stop_timeout=process.stop_timeout,
+            boot=self.boot,
+            start=read_start(pid),
+            terminal=process.terminal,
+            open_stdin=process.open_stdin,
+            stop_signal=process.stop_signal,
+            process=None if process.restart.name == "no" else process,
+            run=run,
+            image=process.image,
+        )
+
     def drop(self, container: str) -> None:
         self._path(container).unlink(missing_ok=True)
 
     def _path(self, container: str) -> Path:
         return self.folder / f"{check_name('container', container)}.json"
+
+
+def is_alive(record: Record) -> bool:
+    try:
+        return read_start(record.run.pid) == record.start
+    except OSError:
+        return False
+
+
+def describe(record: Record, ended: Run | None = None) -> Exit | Restart:
+    """What is to be told of it; `ended`: the run before this one, where that is known."""
+    run, last = record.run, ended or record.run
+    code, message = last.code or 0, last.message
+    if run.state == "exited":
+        return Exit(container=record.container, incarnation=run.incarnation, code=code, message=message)
+    return Restart(
+        container=record.container,
+        incarnation=run.incarnation,
+        count=run.restarts,
+        running=run.state == "running",
+        code=code,
+        message=message,
+    )

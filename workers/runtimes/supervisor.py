@@ -7,28 +7,29 @@ KillMode=process.)
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from typing import Literal
 
 import msgspec
 
-from workers.contract.reports import Exit
+from workers.contract.reports import Exit, Restart
 from workers.planning.objects import Process
+from workers.runtimes.charges import Charge
 from workers.runtimes.commands import Size
 from workers.runtimes.crun import Crun
 from workers.runtimes.errors import Refusal
 from workers.runtimes.keeping import Keeping
-from workers.runtimes.logs import Logs, Writer
+from workers.runtimes.logs import Logs
 from workers.runtimes.namespace import identify_sandbox
 from workers.runtimes.processes import UNKNOWN, Child, Started, Streams, adopt
 from workers.runtimes.protocol import Command, Run
-from workers.runtimes.records import Record, Records
-from workers.runtimes.signals import parse_signal
+from workers.runtimes.records import Record, Records, describe, is_alive
+from workers.runtimes.restarts import lengthen, shall_restart
 from workers.runtimes.starts import begin_first, begin_inside, begin_outside
 from workers.runtimes.stdio import Stdio
-from workers.runtimes.sweep import Footprint, Sweeper, read_start
+from workers.runtimes.sweep import Footprint, Sweeper
 
 log = logging.getLogger(__name__)
 _VANISHED = "The process ended while nobody watched it; its exit code is not known."
@@ -38,34 +39,18 @@ _LAST_WORDS = 2.0
 """Seconds for what a process has printed to be read after its end; longer only if somebody else prints on."""
 
 
-class _Charge:
-    """A running process and what is asked of it."""
-
-    def __init__(self, record: Record, child: Child, stdio: Stdio, writer: Writer) -> None:
-        self.record = record
-        self.child = child
-        self.stdio, self.writer = stdio, writer
-        self.recording = asyncio.create_task(stdio.record(writer))
-        self.stopping = False
-        self.attended: asyncio.Task[None] | None = None
-
-    def footprint(self) -> Footprint:
-        mount, network = self.child.namespaces
-        # Who is in the sandbox by other ways (an exec, `ip netns exec`) stays unless the container is being stopped.
-        whole = self.stopping and self.record.sandbox
-        return Footprint(self.child.pid, frozenset({mount, network})) if whole else self.child.marks
-
-
 class Supervisor:
     def __init__(self, records: Records, logs: Logs, sweeper: Sweeper, keeping: Keeping, crun: Crun) -> None:
         self._records, self._logs, self._sweeper, self._keeping = records, logs, sweeper, keeping
         self._crun = crun
-        self._charges: dict[str, _Charge] = {}
+        self._charges: dict[str, Charge] = {}
+        self._pending: dict[str, asyncio.Task[None]] = {}
+        """By container, those that have ended and are begun again."""
         self._known: dict[str, Record] = {}
         self._ended: dict[str, tuple[int, int]] = {}
         """Incarnation and exit code of the last process of each container, also of those that were forgotten."""
         self._begun = asyncio.Condition()
-        self._watchers: set[Callable[[Exit], None]] = set()
+        self._watchers: set[Callable[[Exit | Restart], None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -75,16 +60,19 @@ class Supervisor:
             self._known[container] = record
             if record.run.state == "exited":
                 continue
+            if record.run.state == "restarting":
+                self._await_restart(record, lengthen(0.0, 0.0))
+                continue
             try:
                 child = adopt(record.run.pid, alone=bool(record.image))
             except OSError:
                 self._note_vanished(record)
                 continue
             # Only now that a descriptor holds the process is its start time a proof.
-            if _is_alive(record):
+            if is_alive(record):
                 stdio = self._make_stdio(container)
                 stdio.adopt(terminal=record.terminal, open_stdin=record.open_stdin)
-                self._attend(record, child, stdio)
+                self._attend(record, child, stdio, 0.0)
                 if record.image:
                     self._crun.go_on(container)
             else:
@@ -97,12 +85,12 @@ class Supervisor:
         stdio = self._make_stdio(record.container)
         stdio.adopt(terminal=record.terminal, open_stdin=record.open_stdin)
         stdio.discard()
-        self._note_exit(record, UNKNOWN, _VANISHED)
+        self._conclude(record, UNKNOWN, _VANISHED, 0.0)
 
     def start(self, process: Process) -> int:
         """Begin the process, or find that it is there; its pid. Raises Refusal."""
         known = self._known.get(process.container)
-        if known and known.run.state == "running":
+        if known and known.run.state != "exited":
             if known.run.incarnation == process.incarnation:
                 return known.run.pid
             raise Refusal(
@@ -114,42 +102,20 @@ class Supervisor:
             )
         if self._closing:
             raise Refusal("The supervisor is shutting down; start the container once it is back.")
-        record, child, stdio = self._begin(process)
-        self._known[process.container] = record
-        self._attend(record, child, stdio)
-        return child.pid
+        return self._begin(process, restarts=0, delay=0.0)
 
     def _make_stdio(self, container: str) -> Stdio:
         return Stdio(self._records.folder, self._keeping, container)
 
-    def _begin(self, process: Process) -> tuple[Record, Child, Stdio]:
+    def _begin(self, process: Process, restarts: int, delay: float) -> int:
+        """Its pid. Raises Refusal."""
         now = time.time()
 
-        def describe(pid: int) -> Record:
-            run = Run(
-                incarnation=process.incarnation,
-                pid=pid,
-                state="running",
-                code=None,
-                message="",
-                started_at=now,
-                finished_at=None,
-            )
-            return Record(
-                container=process.container,
-                sandbox=process.sandbox,
-                stop_timeout=process.stop_timeout,
-                boot=self._records.boot,
-                start=read_start(pid),
-                terminal=process.terminal,
-                open_stdin=process.open_stdin,
-                stop_signal=process.stop_signal,
-                run=run,
-                image=process.image,
-            )
+        def note(pid: int) -> Record:
+            return self._records.begin(process, pid, now, restarts)
 
         def register(pid: int) -> None:
-            self._records.save(describe(pid))
+            self._records.save(note(pid))
 
         stdio = self._make_stdio(process.container)
         stdio.create(process)
@@ -163,7 +129,10 @@ class Supervisor:
         stdio.hand_over()
         if started.terminal >= 0:
             stdio.take_terminal(started.terminal, open_stdin=process.open_stdin)
-        return describe(started.child.pid), started.child, stdio
+        record = note(started.child.pid)
+        self._known[process.container] = record
+        self._attend(record, started.child, stdio, delay)
+        return started.child.pid
 
     def begin_beside(self, command: Command, streams: Streams, size: Size) -> Started:
         """A further command, where a container's process is. Raises Refusal."""
@@ -179,15 +148,15 @@ class Supervisor:
         """Ask the process to end and see to it; nothing if there is none."""
         charge = self._charges.get(container)
         if charge is not None:
+            charge.final = True
             self._keep(asyncio.create_task(self._stop(charge, timeout)))
+        elif (pending := self._pending.pop(container, None)) is not None:
+            pending.cancel()
+            record = self._known[container]
+            self._note_exit(record, record.run.code or 0, record.run.message)
 
-    async def _stop(self, charge: _Charge, timeout: float) -> None:
-        charge.stopping = True
-        if timeout <= 0:
-            charge.child.send(signal.SIGKILL)
-        charge.child.send(parse_signal(charge.record.stop_signal))
-        # A stopped process (SIGSTOP) takes the signal only when it goes on.
-        charge.child.send(signal.SIGCONT)
+    async def _stop(self, charge: Charge, timeout: float) -> None:
+        charge.ask_to_end(timeout)
         try:
             await asyncio.wait_for(charge.child.wait(), timeout)
         except TimeoutError:
@@ -202,18 +171,19 @@ class Supervisor:
             )
 
     def signal(self, container: str, name: str) -> None:
-        """Raises Refusal for an unknown signal, or a process that does not run."""
+        """Raises Refusal for an unknown signal, or a process that does not run. Who is asked to end is not begun
+        again."""
         charge = self._charges.get(container)
         if charge is None:
             raise Refusal("The container has no running process; start it first.")
-        charge.child.send(parse_signal(name))
+        charge.send(name)
 
     def status(self) -> dict[str, Run]:
         return {container: record.run for container, record in self._known.items()}
 
     def forget(self, container: str, remains: bool) -> None:
         """Drop the record of an ended process, and what remains of it on disk. Raises Refusal while it runs."""
-        if container in self._charges:
+        if container in self._charges or container in self._pending:
             raise Refusal("The container's process is still running; stop it first.")
         self._known.pop(container, None)
         self._records.drop(container)
@@ -228,11 +198,11 @@ class Supervisor:
         self._logs.sweep(kept)
         self._crun.layers.sweep(kept)
 
-    def watch(self, tell: Callable[[Exit], None]) -> Callable[[], None]:
-        """Have each exit told, first those that nobody has forgotten; returns how to leave off."""
+    def watch(self, tell: Callable[[Exit | Restart], None]) -> Callable[[], None]:
+        """Have each exit and restart told, first those that nobody has forgotten; returns how to leave off."""
         for record in self._known.values():
-            if record.run.state == "exited":
-                tell(_describe_exit(record))
+            if record.run.state == "exited" or record.run.restarts:
+                tell(describe(record))
         self._watchers.add(tell)
         return lambda: self._watchers.discard(tell)
 
@@ -277,6 +247,8 @@ class Supervisor:
     async def shutdown(self, timeout: float | None) -> None:
         """End all processes at once, each within its own stop timeout or this one, and forget them all."""
         self._closing = True
+        for container in list(self._pending):
+            self.stop(container, 0.0)
         charges = list(self._charges.values())
         for charge in charges:
             limit = charge.record.stop_timeout if timeout is None else timeout
@@ -288,8 +260,8 @@ class Supervisor:
             self.forget(container, remains=False)
         self._keeping.close()
 
-    def _attend(self, record: Record, child: Child, stdio: Stdio) -> None:
-        charge = _Charge(record, child, stdio, self._logs.write(record.container))
+    def _attend(self, record: Record, child: Child, stdio: Stdio, delay: float) -> None:
+        charge = Charge(record, child, stdio, self._logs.write(record.container), delay)
         self._charges[record.container] = charge
         charge.attended = asyncio.create_task(self._see_out(charge))
         self._keep(charge.attended)
@@ -299,7 +271,7 @@ class Supervisor:
         async with self._begun:
             self._begun.notify_all()
 
-    async def _see_out(self, charge: _Charge) -> None:
+    async def _see_out(self, charge: Charge) -> None:
         """Wait for the process, then end what it left behind: its exit is told when all of it is gone."""
         code = await charge.child.wait()
         message = "" if charge.child.known else _ADOPTED
@@ -312,11 +284,44 @@ class Supervisor:
         charge.writer.close()
         charge.child.close()
         del self._charges[charge.record.container]
-        self._note_exit(charge.record, code, message)
+        if charge.final:
+            self._note_exit(charge.record, code, message)
+        else:
+            self._conclude(charge.record, code, message, charge.delay)
+
+    def _conclude(self, record: Record, code: int, message: str, delay: float) -> None:
+        """It has ended by itself, and is begun again if that is asked for; `delay`: as `Charge` has it."""
+        process, run = record.process, record.run
+        if self._closing or process is None or not shall_restart(process.restart, code, run.restarts):
+            self._note_exit(record, code, message)
+            return
+        ended = self._note_end(record, "restarting", code, message, run.restarts + 1)
+        self._await_restart(ended, lengthen(delay, time.time() - run.started_at))
+
+    def _await_restart(self, record: Record, delay: float) -> None:
+        self._known[record.container] = record
+        self._pending[record.container] = asyncio.create_task(self._restart(record, delay))
+
+    async def _restart(self, record: Record, delay: float) -> None:
+        await asyncio.sleep(delay)
+        del self._pending[record.container]
+        assert record.process is not None
+        try:
+            self._begin(record.process, record.run.restarts, delay)
+        except (Refusal, OSError) as error:
+            log.warning("%s is not begun again: %s", record.container, error)
+            self._note_exit(record, getattr(error, "code", UNKNOWN), str(error))
+            return
+        self._tell(describe(self._known[record.container], record.run))
 
     def _note_exit(self, record: Record, code: int, message: str) -> None:
+        self._note_end(record, "exited", code, message, record.run.restarts)
+
+    def _note_end(
+        self, record: Record, state: Literal["restarting", "exited"], code: int, message: str, restarts: int
+    ) -> Record:
         run = msgspec.structs.replace(
-            record.run, state="exited", code=code, message=message, finished_at=time.time()
+            record.run, state=state, code=code, message=message, finished_at=time.time(), restarts=restarts
         )
         ended = msgspec.structs.replace(record, run=run)
         self._known[record.container] = ended
@@ -327,22 +332,13 @@ class Supervisor:
             self._records.save(ended)
         except OSError as error:
             log.error("The exit of %s cannot be recorded: %s", record.container, error)
+        self._tell(describe(ended))
+        return ended
+
+    def _tell(self, news: Exit | Restart) -> None:
         for tell in list(self._watchers):
-            tell(_describe_exit(ended))
+            tell(news)
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _is_alive(record: Record) -> bool:
-    try:
-        return read_start(record.run.pid) == record.start
-    except OSError:
-        return False
-
-
-def _describe_exit(record: Record) -> Exit:
-    run = record.run
-    assert run.code is not None
-    return Exit(container=record.container, incarnation=run.incarnation, code=run.code, message=run.message)

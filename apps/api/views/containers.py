@@ -22,6 +22,7 @@ from apps.api.views.networks import read_wish
 from apps.containers import ports
 from apps.containers.models import Container
 from apps.containers.processes import DEFAULT, read_options
+from apps.containers.restarts import read_policy
 from apps.containers.services import check_place
 from apps.delivery.changes import Change, record
 from apps.delivery.images import container_details, find_image
@@ -121,6 +122,8 @@ class ContainerView(Resource[Container]):
         keys = ("name", "hostname", "command", "env", "labels", "stop_timeout", "start", *DETAILS)
         fields = {key: given[key] for key in keys}
         fields.update(_read_image(host, given))
+        if given["restart"] != Container.Restart.NO:
+            fields["restart_policy"], fields["restart_limit"] = read_policy(given["restart"])
         published = ports.read(given["ports"])
 
         def work(locked: Host) -> Container:

@@ -14,7 +14,6 @@ from django.db import connection, transaction
 from django.db.models import QuerySet, prefetch_related_objects
 
 from apps.common.statements import select_once
-from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.networks.models import Driver, Endpoint, Network, Peer
 from apps.networks.selectors import dns_names
@@ -87,7 +86,7 @@ def forget_departed(before: datetime) -> None:
 
 def _describe(endpoint: Endpoint, *, settled: bool) -> dict[str, Any] | None:
     container = endpoint.container
-    up = container.running and container.state == Container.State.RUNNING
+    up = container.running and container.up
     if endpoint.removing or not settled or not up or not endpoint.host.advertise:
         return None
     return {

@@ -25,6 +25,7 @@ const LOOKS: Record<string, Look> = {
   done: GOOD,
   pending: BUSY,
   starting: BUSY,
+  restarting: BUSY,
   stopping: BUSY,
   removing: { ...BUSY, icon: IconCircleMinus },
   invited: BUSY,

@@ -1069,6 +1069,9 @@ export interface components {
             finished: string | null;
             /** Format: double */
             stop_timeout: number;
+            readonly restart: string;
+            /** @description How often since it was started. */
+            restart_count: number;
             host_network: boolean;
             dns: string[];
             dns_search: string[];
@@ -1113,6 +1116,11 @@ export interface components {
              * @default 10
              */
             stop_timeout?: number;
+            /**
+             * @description When its process ends by itself: no, on-failure[:TIMES], always or unless-stopped.
+             * @default no
+             */
+            restart?: string;
             /** @description Published ports, each [[ADDRESS:]HOST_PORT:]PORT[/udp]; ranges FIRST-LAST. */
             ports?: string[];
             /** @description Servers for unknown names. */
@@ -1143,13 +1151,14 @@ export interface components {
          * @description * `created` - Created
          *     * `starting` - Starting
          *     * `running` - Running
+         *     * `restarting` - Restarting
          *     * `stopping` - Stopping
          *     * `exited` - Exited
          *     * `failed` - Failed
          *     * `removing` - Removing
          * @enum {string}
          */
-        ContainerState: "created" | "starting" | "running" | "stopping" | "exited" | "failed" | "removing";
+        ContainerState: "created" | "starting" | "running" | "restarting" | "stopping" | "exited" | "failed" | "removing";
         /**
          * @description * `created` - Created
          *     * `running` - Running
@@ -2366,12 +2375,13 @@ export interface operations {
                  * @description * `created` - Created
                  *     * `starting` - Starting
                  *     * `running` - Running
+                 *     * `restarting` - Restarting
                  *     * `stopping` - Stopping
                  *     * `exited` - Exited
                  *     * `failed` - Failed
                  *     * `removing` - Removing
                  */
-                state?: ("created" | "exited" | "failed" | "removing" | "running" | "starting" | "stopping")[];
+                state?: ("created" | "exited" | "failed" | "removing" | "restarting" | "running" | "starting" | "stopping")[];
             };
             header?: never;
             path?: never;

@@ -54,6 +54,30 @@ def test_a_container_is_started_stopped_restarted_renamed_and_removed(operator: 
     assert not Container.objects.exists()
 
 
+@pytest.mark.parametrize("policy", ["no", "always", "unless-stopped", "on-failure", "on-failure:3"])
+def test_a_restart_policy_is_shown_as_it_was_asked_for(operator: Any, policy: str) -> None:
+    shown = make(operator, "c1", command=["sleep", "1000"], restart=policy)
+    assert (shown["restart"], shown["restart_count"]) == (policy, 0)
+    inspected = operator.get(f"{CONTAINERS}c1/inspect/").json()
+    name, _, limit = policy.partition(":")
+    assert inspected["HostConfig"]["RestartPolicy"] == {"Name": name, "MaximumRetryCount": int(limit or 0)}
+
+
+@pytest.mark.parametrize("policy", ["sometimes", "always:3", "on-failure:-1", "on-failure:", ""])
+def test_another_restart_policy_is_refused(operator: Any, policy: str) -> None:
+    answer = operator.post(
+        CONTAINERS, {"name": "c1", "command": ["sleep", "9"], "restart": policy}, format="json"
+    )
+    assert answer.status_code == 400
+    assert not Container.objects.exists()
+
+
+def test_a_start_by_a_person_counts_restarts_anew(operator: Any) -> None:
+    make(operator, "c1", command=["sleep", "1000"], restart="always", start=True)
+    Container.objects.update(restart_count=7)
+    assert post(operator, "containers/c1/restart/")["restart_count"] == 0
+
+
 def test_connecting_gives_the_lowest_free_address_and_disconnecting_frees_it(operator: Any) -> None:
     post(operator, "networks/", 201, name="isolated_nw", subnets=[{"subnet": "172.25.0.0/16"}])
     for name in ("c1", "c2"):

@@ -20,7 +20,7 @@ from apps.networks.services.lifecycle import (
 )
 from apps.networks.services.networks import create_network
 from workers.contract.envelope import seal, unseal
-from workers.contract.reports import Drift, Exit, Facts, Look, Outcome, Report
+from workers.contract.reports import Drift, Exit, Facts, Look, Outcome, Report, Restart
 from workers.contract.state import Delta
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +156,58 @@ def test_what_goes_at_its_end_waits_for_how_it_ended_when_it_was_stopped(
         asked.refresh_from_db()
         seen.append((once.wanted, once.exit_code, asked.detail.get("exit_code")))
     assert seen == [("stopped", None, None), ("removing", 143, 143)]
+
+
+def test_what_a_host_begins_again_is_shown_and_no_change(node1: Host, sent: list[Delta]) -> None:
+    container = make_running(node1)
+    node1.refresh_from_db()
+    before, history, already = node1.revision, Operation.objects.count(), len(sent)
+    told: dict[str, Any] = {
+        "container": container.pk,
+        "incarnation": container.incarnation,
+        "count": 1,
+        "code": 3,
+    }
+    shown = []
+    for restart in (
+        Restart(running=False, **told),
+        Restart(running=True, **told),
+        Restart(running=True, **told),
+    ):
+        receive(node1, report(node1, restarts=(restart,)))
+        container.refresh_from_db()
+        shown.append((container.state, container.restart_count, container.exit_code, container.wanted))
+    assert shown == [
+        ("restarting", 1, 3, "running"),
+        ("running", 1, 3, "running"),
+        ("running", 1, 3, "running"),
+    ]
+    assert container.started is not None and container.finished is not None
+    assert container.started >= container.finished
+    node1.refresh_from_db()
+    assert (node1.revision, Operation.objects.count(), len(sent)) == (before, history, already)
+
+
+def test_a_change_of_what_waits_to_run_again_leaves_it_waiting(node1: Host, sent: list[Delta]) -> None:
+    container = make_running(node1)
+    waits = Restart(container=container.pk, incarnation=container.incarnation, count=2, running=False, code=1)
+    receive(node1, report(node1, restarts=(waits,)))
+    container.refresh_from_db()
+    applied = Outcome(kind="container", id=container.pk, revision=container.revision, state="applied")
+    Container.objects.filter(pk=container.pk).update(applied=False)
+    receive(node1, report(node1, outcomes=(applied,)))
+    container.refresh_from_db()
+    assert (container.applied, container.state, container.restart_count) == (True, "restarting", 2)
+
+
+def test_a_restart_of_what_shall_not_run_is_late(node1: Host, sent: list[Delta]) -> None:
+    container = make_running(node1)
+    told: dict[str, Any] = {"container": container.pk, "count": 2, "running": False, "code": 1}
+    receive(node1, report(node1, restarts=(Restart(incarnation=0, **told),)))
+    Container.objects.filter(pk=container.pk).update(wanted="stopped", state="exited")
+    receive(node1, report(node1, restarts=(Restart(incarnation=container.incarnation, **told),)))
+    container.refresh_from_db()
+    assert (container.state, container.restart_count) == ("exited", 0)
 
 
 def test_an_exit_of_an_earlier_start_does_not_stop_the_present_one(node1: Host, sent: list[Delta]) -> None:

@@ -42,7 +42,7 @@ async def test_a_container_is_made_as_it_was_asked_for(engine: Engine) -> None:
             "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]},
             **RESOLUTION,
             "Binds": None,
-            "RestartPolicy": {"Name": "no"},
+            "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
         },
         "NetworkingConfig": {
             "EndpointsConfig": {
@@ -65,6 +65,7 @@ async def test_a_container_is_made_as_it_was_asked_for(engine: Engine) -> None:
     assert {name: shown["Config"][name] for name in wanted} == wanted
     assert shown["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}
     assert {name: shown["HostConfig"][name] for name in RESOLUTION} == RESOLUTION
+    assert shown["HostConfig"]["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
     networks = shown["NetworkSettings"]["Networks"]
     assert list(networks) == ["lab", "bridge"]
     assert {name: networks["lab"][name] for name in WISH} == WISH
@@ -97,9 +98,30 @@ async def test_a_network_may_be_named_by_its_id(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("changed", "status", "words"),
     [
-        ({"HostConfig": {"NetworkMode": "nosuch"}}, 404, "network nosuch not found"),
+        ({"HostConfig": {"NetworkMode": "nosuch"}}, 400, "network nosuch not found"),
         ({"HostConfig": {"NetworkMode": "container:c0"}}, 400, "share another one's network"),
         ({"HostConfig": {"Binds": ["/a:/b"]}}, 400, "netadmin has no volumes"),
+        (
+            {"HostConfig": {"RestartPolicy": {"Name": "sometimes"}}},
+            400,
+            "invalid restart policy: unknown policy 'sometimes'; use one of 'no', 'always', 'on-failure', or "
+            "'unless-stopped'",
+        ),
+        (
+            {"HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 3}}},
+            400,
+            "maximum retry count can only be used with 'on-failure'",
+        ),
+        (
+            {"HostConfig": {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": -1}}},
+            400,
+            "maximum retry count cannot be negative",
+        ),
+        (
+            {"HostConfig": {"AutoRemove": True, "RestartPolicy": {"Name": "always"}}},
+            400,
+            "can't create 'AutoRemove' container with restart policy",
+        ),
         ({"HostConfig": {"OomScoreAdj": 5}}, 400, "leave OomScoreAdj out"),
         ({"HostConfig": {"ShmSize": 67108864}}, 400, "limits of memory"),
         ({"HostConfig": {"LogConfig": {"Type": "syslog"}}}, 400, "leave LogConfig out"),
@@ -145,7 +167,6 @@ async def test_a_network_may_be_named_by_its_id(engine: Engine) -> None:
         ({"HostConfig": {"PidMode": "container:c0"}}, 400, "PidMode"),
         ({"HostConfig": {"Memory": 67108864}}, 400, "limits of memory"),
         ({"HostConfig": {"Ulimits": [{"Name": "nofile", "Soft": 9, "Hard": 9}]}}, 400, "Ulimits"),
-        ({"HostConfig": {"RestartPolicy": {"Name": "always"}}}, 400, "RestartPolicy"),
         ({"User": "nobody"}, 400, "own root directory"),
         ({"HostConfig": {"PortBindings": {"x/tcp": [{}]}}}, 400, None),
         ({"Cmd": 7}, 400, "invalid JSON"),

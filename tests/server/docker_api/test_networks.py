@@ -254,7 +254,7 @@ async def test_ambiguous_beginnings_of_ids(engine: Engine) -> None:
     refused = await engine.ask("GET", "/networks/feedfeed")
     assert (refused.status, refused.message) == (
         400,
-        "network feedfeed is ambiguous (2 matches found on ID prefix)",
+        "network feedfeed is ambiguous (2 matches found based on ID prefix)",
     )
 
 

@@ -44,6 +44,7 @@ def wish(network: str, **changes: Any) -> dict[str, Any]:
         ),
         ("run -d --ip 172.17.0.9", body(networks=[wish("bridge", ipv4_address="172.17.0.9")])),
         ("run -d -h web1 --stop-timeout 2.5", body(hostname="web1", stop_timeout=2.5)),
+        ("run -d --restart on-failure:3", body(restart="on-failure:3")),
         ("run -d -e A=1 -e B -e UNSET_HERE --label x=y", body(env={"A": "1", "B": "b"}, labels={"x": "y"})),
         (
             "run -d --add-host gw:host-gateway --dns 192.0.2.1 --dns-search . --dns-option timeout:1",

@@ -39,7 +39,7 @@ export default function Containers() {
               <MultiSelect
                 aria-label="States"
                 placeholder={states.length ? undefined : "All states"}
-                data={["created", "starting", "running", "stopping", "exited", "failed", "removing"]}
+                data={["created", "starting", "running", "restarting", "stopping", "exited", "failed", "removing"]}
                 value={states}
                 onChange={setStates}
                 clearable
