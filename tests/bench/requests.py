@@ -66,9 +66,9 @@ def main() -> None:
 def ask_in_turn() -> dict[str, float]:
     """Medians, in milliseconds. What the played host takes of the thread is not counted."""
     from apps.delivery import sender
-    from netadmin.garbage import spare_the_loaded
     from tests.server.hosts import PlayedWorker, enrol_host
     from tests.server.people import make_client
+    from workers.garbage import spare_the_loaded
 
     enrol_host("node1")
     worker, aside = PlayedWorker(), 0.0
