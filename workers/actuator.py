@@ -158,6 +158,8 @@ class Actuator:
                 results.update(self._apply_elements(batch))
             elif kind == "remote":
                 results.update(self._apply_remotes(batch))
+            elif kind == "redirect":
+                results.update(self._apply_redirects(batch, results))
             elif kind == "listener":
                 results.update(self._apply_listeners(batch))
                 refused = {
@@ -262,6 +264,20 @@ class Actuator:
         except KernelError as error:
             message = _explain(batch[0], error)
         return {operation.key: message for operation in batch}
+
+    def _apply_redirects(self, batch: list[Operation], results: Results) -> Results:
+        """A container may publish a thousand ports. Those whose listener was refused are left to who has them."""
+        told = {operation.key: _blocked(operation, results, {}) for operation in batch}
+        free = [operation for operation in batch if not told[operation.key]]
+        add = [op.after for op in free if isinstance(op.after, Redirect)]
+        remove = [op.before for op in free if isinstance(op.before, Redirect)]
+        try:
+            self._kernel.apply_redirects(add, remove)
+        except KernelError as error:
+            # One that cannot be made must not keep the others from being made.
+            log.warning("cannot redirect %d ports at once: %s", len(free), error)
+            told |= {operation.key: self._apply_one(operation) for operation in free}
+        return told
 
     def _apply_names(self, batch: list[Operation]) -> Results:
         entries = [op.after.entry for op in batch if isinstance(op.after, Name)]

@@ -137,13 +137,14 @@ def record(container: Container, ports: Sequence[Wanted]) -> None:
 
 def allot(container: Container) -> None:
     """Give each port of a container that starts its host port. One that runs already keeps those it has."""
-    held: list[PublishedPort] = []
+    holders, given = Holders(container), []
     for port in () if container.host_network else _ports_of(container.pk):
-        others = [one for one in held if one.protocol == port.protocol]
         if not (container.running and port.host_port):
-            port.host_port = _choose(port, others)
-            port.save(update_fields=["host_port"])
-        held.append(port)
+            port.host_port = _choose(port, holders)
+            given.append(port)
+        holders.add(port)
+    if given:
+        PublishedPort.objects.bulk_update(given, ["host_port"])
 
 
 @select_once
@@ -151,45 +152,54 @@ def _ports_of(container: str) -> QuerySet[PublishedPort]:
     return PublishedPort.objects.filter(container=container)
 
 
-def _choose(port: PublishedPort, others: Sequence[PublishedPort]) -> int:
-    """The first free host port of those that were asked for, or any automatic one; `others`: of the same container."""
+class Holders:
+    """Who has which ports of a container's host; of the container itself only those that are added.
+
+    The record is asked for STRIDE of them at a time: a container may publish a thousand.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._known: dict[tuple[str, int], dict[int, list[PublishedPort]]] = {}
+
+    def find(self, port: PublishedPort, number: int) -> PublishedPort | None:
+        """Who keeps the port from having that number."""
+        there = self._stride(port.protocol, number).get(number, ())
+        return next((other for other in there if overlap(port.address, other.address)), None)
+
+    def add(self, port: PublishedPort) -> None:
+        if port.host_port is not None:
+            self._stride(port.protocol, port.host_port).setdefault(port.host_port, []).append(port)
+
+    def _stride(self, protocol: str, number: int) -> dict[int, list[PublishedPort]]:
+        first = number - number % STRIDE
+        known = self._known.get((protocol, first))
+        if known is None:
+            known = self._known[protocol, first] = {}
+            around = {"protocol": protocol, "host_port__range": (first, first + STRIDE - 1)}
+            found = PublishedPort.objects.filter(_held(), host=self._container.host_id, **around)
+            for port in found.exclude(container=self._container).select_related("container"):
+                if port.host_port is not None:
+                    known.setdefault(port.host_port, []).append(port)
+        return known
+
+
+def _choose(port: PublishedPort, holders: Holders) -> int:
+    """The first free host port of those that were asked for, or any automatic one."""
     if port.first:
-        candidates = range(port.first, port.last + 1)
-        taken = _taken(port, candidates, others)
-        free = [number for number in candidates if number not in taken]
-        if free:
-            return free[0]
-        raise _refusal(port, taken)
+        for number in range(port.first, port.last + 1):
+            if holders.find(port, number) is None:
+                return number
+        raise _refusal(port, holders)
     # From anywhere, so that one which another program of the host holds is not tried again and again.
     start = randbelow(len(AUTOMATIC))
     order: list[int] = [*AUTOMATIC[start:], *AUTOMATIC[:start]]
-    for position in range(0, len(order), STRIDE):
-        window = order[position : position + STRIDE]
-        taken = _taken(port, window, others)
-        for number in window:
-            if number not in taken:
-                return number
+    for number in order:
+        if holders.find(port, number) is None:
+            return number
     raise Conflict(
         "port_taken", f"All automatic ports of host {port.host.name} are already allocated.", "ports"
     )
-
-
-def _taken(
-    port: PublishedPort, candidates: Sequence[int], others: Sequence[PublishedPort]
-) -> dict[int, PublishedPort]:
-    """Those of the candidates that somebody holds, and who."""
-    holders = (
-        PublishedPort.objects.filter(
-            _held(), host=port.host_id, protocol=port.protocol, host_port__in=candidates
-        )
-        .exclude(container=port.container_id)
-        .select_related("container")
-    )
-    return {
-        other.host_port: other
-        for other in (*holders, *others)
-        if other.host_port is not None and overlap(port.address, other.address)
-    }
 
 
 def _held() -> Q:
@@ -203,14 +213,15 @@ def _held() -> Q:
     return Q(container__wanted=Container.Wanted.RUNNING) | Q(container__state__in=up)
 
 
-def _refusal(port: PublishedPort, taken: dict[int, PublishedPort]) -> Conflict:
+def _refusal(port: PublishedPort, holders: Holders) -> Conflict:
     address = f"[{port.address}]" if ":" in port.address else port.address or "0.0.0.0"
-    holder = taken[port.first].container.name
+    holder = holders.find(port, port.first)
+    assert holder is not None
     asked = str(port.first) if port.first == port.last else f"{port.first}-{port.last}"
     cause = f"Bind for {address}:{asked} failed: port is already allocated"
     return Conflict(
         "port_taken",
-        f"{cause} to container {holder} ({port.protocol}); stop that one or publish under another port.",
+        f"{cause} to container {holder.container.name} ({port.protocol}); stop that one or publish under another port.",
         "ports",
         {"cause": cause},
     )

@@ -110,7 +110,7 @@ class Kernel:
             case Element():
                 self._ruleset.apply([wanted], [])
             case Redirect():
-                self._redirect([wanted], [])
+                self.apply_redirects([wanted], [])
             case Bridge():
                 self._bridges.build(wanted)
             case Tunnel():
@@ -146,7 +146,7 @@ class Kernel:
             case (Files(), Files()) | (Routes(), Routes()) | (Sysctls(), Sysctls()):
                 self.create(wanted)
             case Redirect(), Redirect():
-                self._redirect([wanted], [found])
+                self.apply_redirects([wanted], [found])
             case Port(), Port() if _differ_in_names_only(found, wanted):
                 self._ports.update_gateways(found, wanted)
             case _:
@@ -159,7 +159,7 @@ class Kernel:
             case Element():
                 self._ruleset.apply([], [found])
             case Redirect():
-                self._redirect([], [found])
+                self.apply_redirects([], [found])
             case Bridge():
                 self._bridges.remove(found)
             case Tunnel():
@@ -199,6 +199,11 @@ class Kernel:
         """Change the firewall's sets and maps in one transaction."""
         self._ruleset.apply(list(add), list(remove))
 
+    def apply_redirects(self, add: list[Redirect], remove: list[Redirect]) -> None:
+        """Send what comes for these ports elsewhere, in one transaction: also what comes by connections that are."""
+        self._ruleset.apply(add, remove)
+        forget_flows(add + remove)
+
     def apply_remotes(
         self, add: Iterable[Remote], remove: Iterable[Remote], change: Iterable[tuple[Remote, Remote]] = ()
     ) -> dict[Key, str]:
@@ -230,10 +235,6 @@ class Kernel:
         except KernelError:
             return None
         return Sysctls(container=wanted.container, sandbox=wanted.sandbox, values=values)
-
-    def _redirect(self, add: list[Redirect], remove: list[Redirect]) -> None:
-        self._ruleset.apply(add, remove)
-        forget_flows(add + remove)
 
     def ensure_table(self) -> bool:
         """Our firewall table is there, whole, with this version's text; its elements stay. Whether it was not."""

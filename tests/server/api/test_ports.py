@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.containers import ports
 from apps.containers.models import Container
@@ -137,6 +139,15 @@ def test_an_automatic_port_stays_over_a_restart_and_is_free_of_others(operator: 
     assert len(set(given)) == 10 and all(number in ports.AUTOMATIC for number in given)
     again = post(operator, "containers/c0/restart/")
     assert again["ports"] == made[0]["ports"]
+
+
+@pytest.mark.parametrize("asked", ["1-1000", "20001-21000:1-1000"])
+def test_a_thousand_ports_are_not_asked_for_one_by_one(operator: Any, asked: str) -> None:
+    make(operator, "many", ports=[asked])
+    with CaptureQueriesContext(connection) as queries:
+        post(operator, "containers/many/start/")
+    assert len(queries) < 200
+    assert len({port.host_port for port in told("many")}) == 1000
 
 
 def test_when_all_automatic_ports_are_taken_it_is_said(
