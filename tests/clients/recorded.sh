@@ -6,6 +6,12 @@ crun_() { # NAME NETWORK [OPTION...]: a container that runs until it is stopped
     "$NETADMIN" run -d --name "$name" --net "$network" "$@"
 }
 
+run_() { # NAME NETWORK [OPTION...]: a busybox that waits for somebody who types
+    local name=$1 network=$2
+    shift 2
+    docker run -itd --name "$name" --net "$network" "$@" busybox
+}
+
 subnet() { # NETWORK...: its blocks
     docker network inspect -f '{{.Name}}{{range .IPAM.Config}} {{.Subnet}} gw={{.Gateway}} range={{.IPRange}}{{end}}' "$@"
 }

@@ -19,13 +19,14 @@ MASKS = (
     (re.compile(r"time=[0-9.]+ ms"), "time=T"),
     (re.compile(r"= [0-9.]+/[0-9.]+/[0-9.]+ ms"), "= T ms"),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
+    # What clients add of their own, each release in another way.
+    (re.compile(r"\nUsage:.*", re.DOTALL), ""),
+    (re.compile(r"^(Run '|See ').*", re.MULTILINE), ""),
     (re.compile(r"^\n|\n+$"), ""),
     (re.compile(r"\n{2,}"), "\n"),
     # Our answers are not to be kept, the engine's for ten minutes.
     (re.compile(r"(?<=\. )(600|0) (?=(A|AAAA|PTR) )"), ""),
-    # What clients add of their own, each release in another way.
     (re.compile(r"\nexit status 1$"), ""),
-    (re.compile(r"\n(Usage:|Run '|See ').*", re.DOTALL), ""),
     (
         re.compile(r"^Error: No such network: (.*)$", re.MULTILINE),
         r"Error response from daemon: network \1 not found",

@@ -1,11 +1,13 @@
 """What Docker's own engine answered to the same command lines: exit status and text, with the unmodified client."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from netadmin.busybox import pack
 from tests.clients.recording import Case, mask, read_cases
 from tests.docker import Docker
 from tests.product import NETADMIN
@@ -15,8 +17,17 @@ CASES = list(read_cases())
 DIFFERENCES = Path(__file__).parents[2] / "docs" / "docker.md"
 
 
+@pytest.fixture(scope="module")
+def busybox(docker: Docker) -> None:
+    """As an image."""
+    program = shutil.which("busybox")
+    assert program
+    command = [*docker.command, "import", "--change", 'CMD ["sh"]', "-", "busybox"]
+    subprocess.run(command, input=pack(Path(program)), check=True, capture_output=True)
+
+
 @pytest.fixture
-def empty(docker: Docker) -> None:
+def empty(docker: Docker, busybox: None) -> None:
     """No containers, and no networks but the engine's own."""
     if containers := docker.do("ps -aq").split():
         docker.do("rm -f " + " ".join(containers))
