@@ -104,13 +104,31 @@ class _Half(asyncio.Protocol):
 
 
 class _Caller(_Half):
-    """The connection that came in; it is read once the one to the container is there."""
+    """The connection that came in. What it says before the one to the container is there, waits for that.
+
+    It cannot be kept from speaking: loops begin to read after `connection_made`, whatever they are told in it.
+    """
+
+    def __init__(self, door: StreamDoor) -> None:
+        super().__init__(door)
+        self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        assert self.transport is not None
-        self.transport.pause_reading()
         self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None:
+            super().data_received(data)
+        elif self.transport is not None:
+            self._early.append(data)
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        if self.other is not None:
+            return super().eof_received()
+        self._ended = True
+        return True
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -124,7 +142,12 @@ class _Caller(_Half):
             self.abort()
             return
         self.other = inner
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing() or inner.transport is None:
             inner.abort()
-        else:
-            self.transport.resume_reading()
+            return
+        for data in self._early:
+            inner.transport.write(data)
+        self._early.clear()
+        if self._ended:
+            inner.transport.write_eof()
+        self.transport.resume_reading()
