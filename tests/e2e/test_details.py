@@ -75,7 +75,7 @@ def test_what_a_removal_would_do_is_shown_before(page: Page, product: Product) -
     page.get_by_role("button", name="Show what would be done").click()
     plan = page.get_by_test_id("plan")
     expect(plan).to_contain_text("node1: ")
-    expect(plan).to_contain_text("remove sandbox container7")
+    expect(plan).to_contain_text("remove namespace of container container7")
     page.get_by_role("button", name="Cancel").click()
     product.do("inspect container7")
 
