@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "build" / "tests"
 SUITES = (
     "overlay",
+    "server",
     "clients",
     "fullstack",
     "dns",
     "e2e",
     "faults",
-    "server",
     "workers",
     "runtimes",
     "kernel",
