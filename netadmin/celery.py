@@ -7,9 +7,12 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
 
 from netadmin.environment import Environment
+from workers.transport import OPTIONS, use_kept_clients
 
+use_kept_clients()
 app = Celery("netadmin", broker=Environment.read().broker_url)
 app.conf.update(
+    broker_transport_options=OPTIONS,
     task_serializer="json",
     accept_content=["json"],
     task_ignore_result=True,

@@ -23,7 +23,6 @@ from workers.contract.broker import (
     answer_key,
     queue_of,
     spell_for_kombu,
-    transport_options,
     with_authority,
 )
 from workers.contract.envelope import Envelope, Misshapen, Refused, seal, unseal
@@ -47,6 +46,7 @@ from workers.runtimes import census
 from workers.runtimes.client import Supervisor, SupervisorError
 from workers.runtimes.errors import Refusal
 from workers.tracing import follow
+from workers.transport import OPTIONS, use_kept_clients
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +74,12 @@ def read_configuration(path: Path) -> Configuration:
 
 
 def _configure(configuration: Configuration) -> Celery:
+    use_kept_clients()
     app = Celery("workers", broker=spell_for_kombu(configuration.redis_url))
     app.conf.update(
         # Declared by the server, who publishes to them: this host's login may not write what all queues share.
         task_queues=[Queue(queue_of(configuration.host), no_declare=True)],
-        broker_transport_options=transport_options(configuration.host),
+        broker_transport_options=OPTIONS,
         worker_enable_remote_control=False,
         task_serializer="json",
         accept_content=["json"],

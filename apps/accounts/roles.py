@@ -6,8 +6,10 @@ What a team may change beyond that is a matter of its grants.
 from enum import StrEnum
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db.models import QuerySet
 
 from apps.accounts.models import Grant
+from apps.common.statements import select_once
 
 OPERATORS = "operators"
 """The group whose members are operators."""
@@ -50,5 +52,16 @@ def may_change_something(user: AbstractBaseUser | AnonymousUser | None) -> bool:
 
 def local_administrator() -> User | None:
     """The account for root on the server's own machine: "admin", else the oldest administrator."""
-    administrators = User.objects.filter(is_superuser=True, is_active=True)
-    return administrators.filter(username=ADMINISTRATOR).first() or administrators.order_by("pk").first()
+    found = _administrators_named(ADMINISTRATOR) or _administrators()
+    return found[0] if found else None
+
+
+@select_once
+def _administrators_named(name: str) -> QuerySet[User]:
+    return User.objects.filter(is_superuser=True, is_active=True, username=name)
+
+
+@select_once
+def _administrators() -> QuerySet[User]:
+    """The oldest."""
+    return User.objects.filter(is_superuser=True, is_active=True).order_by("pk")[:1]

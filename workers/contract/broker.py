@@ -28,17 +28,6 @@ def credit_key(host: str, transfer: str) -> str:
     return f"netadmin:answer:{host}:{transfer}.credit"
 
 
-def transport_options(host: str) -> dict[str, object]:
-    """kombu's options for a host's worker: what it has taken and not finished is kept apart from all others'."""
-    own = f"netadmin:unacked:{host}"
-    return {
-        "priority_steps": [0],
-        "unacked_key": f"{own}:messages",
-        "unacked_index_key": f"{own}:index",
-        "unacked_mutex_key": f"{own}:mutex",
-    }
-
-
 def spell_for_kombu(redis_url: str) -> str:
     """A URL as redis-py spells it, as kombu does."""
     return (
@@ -60,8 +49,8 @@ def name_login(host: str) -> str:
 def describe_login(host: str, password: str) -> list[str]:
     """The rules of a host's login, as ACL SETUSER takes them (Redis 7, https://redis.io/docs/latest, "ACL").
 
-    It takes from its own queue and transfers, keeps what it has taken, and speaks on its own channels; reports and
-    answers it can only add, in selectors of their own.
+    It takes from its own queue and transfers, and speaks on its own channels; reports and answers it can only add, in
+    selectors of their own. A worker that is not updated yet keeps what it has taken in `netadmin:unacked`.
     """
     return [
         "reset",

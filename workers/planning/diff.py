@@ -32,13 +32,14 @@ RANK = (
     "bridge",
     "tunnel",
     "sandbox",
-    "files",
     # Before there are interfaces: what is set for all of them, or by default, counts from their birth on.
     "sysctls",
     "remote",
     "port",
     "macvlan",
     "routes",
+    # Nobody reads them before the change is answered, or the process begun.
+    "files",
     "name",
     # Held before anything is sent there: a port that another program has stays its own.
     "listener",

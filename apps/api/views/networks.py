@@ -15,7 +15,7 @@ from apps.api import filters, requests
 from apps.api.changes import change, change_on_all, read_change
 from apps.api.inspect import describe_network
 from apps.api.representations import EndpointOut, NetworkOut, Plan, Removed, show_use
-from apps.api.views.base import HOST, LABEL, Resource, chosen_host, narrowing_host, read, refuse_host
+from apps.api.views.base import HOST, LABEL, Resource, chosen_host, kept, narrowing_host, read, refuse_host
 from apps.common.errors import DomainError
 from apps.common.fields import given_as
 from apps.delivery.changes import record
@@ -50,7 +50,7 @@ def show_network(network: Network) -> dict[str, Any]:
 
 
 def show_endpoint(endpoint: Endpoint) -> Any:
-    return EndpointOut(endpoint).data
+    return kept(EndpointOut).to_representation(endpoint)
 
 
 def read_wish(given: Mapping[str, Any]) -> Wish:
