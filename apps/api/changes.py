@@ -1,7 +1,7 @@
 """From a request to a change and its answer: done, refused, or accepted and still on its way."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -89,7 +89,8 @@ def change_together(
     """The same for many subjects at once; see `delivery.changes.carry_out_together`."""
     preference = Preference.read(request)
     asked = read_change(request, action, {})
-    done = carry_out_together(asked, hosts, work, details=details, wait=not preference.respond_async)
+    changes = [replace(asked, detail=detail) for detail in details]
+    done = carry_out_together(changes, hosts, work, wait=not preference.respond_async)
     return _answer_many(
         preference, [(cast(M, subject), operation) for subject, operation in done], show, code
     )

@@ -18,7 +18,7 @@ from django.db.models.sql import DeleteQuery, UpdateQuery
 
 P = ParamSpec("P")
 M = TypeVar("M", bound=Model)
-FEW = 4
+FEW = 8
 """Values in a list, at most, for which a spelling is kept; a longer list is spelt each time."""
 
 

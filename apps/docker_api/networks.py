@@ -23,6 +23,7 @@ from apps.networks.selectors import available_on, find_container, find_network
 from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
+from apps.networks.services.batches import Wanted
 
 LIST_FILTERS = frozenset({"driver", "id", "label", "name", "scope", "type", "dangling"})
 PRUNE_FILTERS = frozenset({"until", "label", "label!"})
@@ -187,13 +188,8 @@ def connect(request: Request, facts: dict[str, str]) -> Answer:
     container = _find_container(request, facts)
     network = find(request, facts)
     wish = endpoints.read_wish(read_object(request.body, "EndpointConfig"))
-
-    def work(locked: Host) -> Endpoint:
-        current = find_network(network.pk, locked)
-        return endpoint_services.connect(locked, current, find_container(container.pk, locked), wish)
-
     detail = {"network": network.name, "container": container.name, **endpoints.show_wish(wish)}
-    change(request, "endpoint.connect", work, detail=detail)
+    change(request, "endpoint.connect", Wanted(network, container, wish), detail=detail)
     return Answer()
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from apps.networks.models import Endpoint, Membership, Network
 Naming = Callable[[int, str, str], AbstractContextManager[None]]
 """Of the place in a list, a container and a network: says of an error that it is about these."""
 M = TypeVar("M", Network, Container, Endpoint)
+C = TypeVar("C", Network, Container)
 _FULL_ID = re.compile(r"[0-9a-f]{64}\Z")
 _PREFIX = re.compile(r"[0-9a-f]+\Z")
 
@@ -120,33 +121,46 @@ def find_endpoint(term: str) -> Endpoint:
     return pick(lambda: Endpoint.objects.select_related("network", "container", "host"), term, "endpoint")
 
 
-def current(found: M, host: Host) -> M:
+def current(found: C, host: Host) -> C:
     """What was found before `host` was locked for a change, as it is now. Not for what is then saved whole: the host's
     own reports need no revision.
     """
-    before = found.host
-    if before is not None and before.pk == host.pk and before.revision + 1 == host.revision:
-        # No change came between: all of them raise the revision first, and it was read together with what was found.
-        return found
-    again: QuerySet[M] = type(found).objects.select_related("host")
-    return pick(lambda: again, found.pk, str(found._meta.model_name))
+    return all_current([found], {host.pk: host})[found.pk]
 
 
-def all_current(found: Iterable[M], hosts: Mapping[UUID, Host]) -> dict[str, M]:
-    """`current` for many, by id; one query where a change came between, and none where not."""
+def all_current(found: Iterable[C], hosts: Mapping[UUID, Host]) -> dict[str, C]:
+    """`current` for many of one sort, by id; one query where a change came between, and none where not."""
     known = {one.pk: one for one in found}
-    stale = [
-        one
-        for one in known.values()
-        if one.host is None or one.host.revision + 1 != hosts[one.host.pk].revision
-    ]
+    stale = [one for one in known.values() if not _is_current(one, hosts)]
     if stale:
-        again = type(stale[0]).objects.select_related("host").in_bulk([one.pk for one in stale])
+        again = {one.pk: one for one in _AGAIN[type(stale[0])](tuple(one.pk for one in stale))}
         for one in stale:
             if one.pk not in again:
                 raise _missing(str(one._meta.model_name), one.pk)
         known |= again
     return known
+
+
+def _is_current(found: Network | Container, hosts: Mapping[UUID, Host]) -> bool:
+    """No change came between: all of them raise the revision first, and it was read together with what was found."""
+    locked = found.host and hosts.get(found.host.pk)
+    return bool(found.host and locked and found.host.revision + 1 == locked.revision)
+
+
+@select_once
+def _networks_again(keys: tuple[str, ...]) -> QuerySet[Network]:
+    return _networks().filter(pk__in=keys).order_by()
+
+
+@select_once
+def _containers_again(keys: tuple[str, ...]) -> QuerySet[Container]:
+    return _containers().filter(pk__in=keys).order_by()
+
+
+_AGAIN: dict[type[Network | Container], Callable[[tuple[str, ...]], list[Any]]] = {
+    Network: _networks_again,
+    Container: _containers_again,
+}
 
 
 def find_pair(network: str, container: str, host: Host | None = None) -> tuple[Network, Container]:

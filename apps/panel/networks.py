@@ -17,6 +17,7 @@ from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
 from apps.networks.services.attachments import Wish
+from apps.networks.services.batches import Wanted
 from apps.panel.actions import confirmed, do_each
 from apps.panel.base import ReadOnlyInline, ServiceAdmin, ServiceForm, change, change_on_all, show_state
 from apps.panel.fields import Pairs, Words, choice, host_choice, line
@@ -189,7 +190,8 @@ class EndpointForm(ServiceForm):
         fields: list[str] = []
 
     def perform(self, given: dict[str, Any]) -> Any:
-        network, container = given["network"], given["container"]
+        container = given["container"]
+        network = find_network(given["network"].pk, container.host)
         wish = Wish(
             ipv4=given["ipv4_address"] or None,
             ipv6=given["ipv6_address"] or None,
@@ -198,14 +200,9 @@ class EndpointForm(ServiceForm):
             links=[read_link(text) for text in given["links"]],
             priority=given["gateway_priority"],
         )
-
-        def work(locked: Host) -> Endpoint:
-            return endpoint_services.connect(
-                locked, find_network(network.pk, locked), find_container(container.pk, locked), wish
-            )
-
+        wanted = Wanted(network, container, wish)
         detail = {**given, "network": network.name, "container": container.name}
-        return change(self.request, container.host, "endpoint.connect", work, detail=detail)
+        return change(self.request, container.host, "endpoint.connect", wanted, detail=detail)
 
 
 class AliasInline(ReadOnlyInline):

@@ -17,7 +17,7 @@ from apps.ipam.plan import SubnetRequest
 from apps.ipam.services import release_addresses, reserve_subnet
 from apps.networks.models import Endpoint, Network
 from apps.networks.services.attachments import Wish
-from apps.networks.services.endpoints import connect
+from apps.networks.services.batches import Wanted
 from apps.networks.services.networks import create_network
 from tests.server.ipam.taking import take_address
 from tests.server.people import make_client
@@ -84,8 +84,7 @@ def connect_at_once(clients: int, each: int) -> tuple[int, float, int]:
     def attach(mine: list[Container]) -> None:
         ready.wait()
         for container in mine:
-            work = lambda locked, container=container: connect(locked, network, container, Wish())  # noqa: E731
-            carry_out(ASKED, host, work, wait=False)
+            carry_out(ASKED, host, Wanted(network, container, Wish()), wait=False)
         connection.close()
 
     threads = [

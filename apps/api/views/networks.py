@@ -29,6 +29,7 @@ from apps.networks.services import endpoints as endpoint_services
 from apps.networks.services import networks as network_services
 from apps.networks.services import overlays
 from apps.networks.services.attachments import Wish
+from apps.networks.services.batches import Wanted
 
 
 def all_networks() -> QuerySet[Network]:
@@ -201,16 +202,10 @@ class NetworkView(Resource[Network]):
         """Attach a container: at once when it runs, at its next start when it does not."""
         given = read(requests.Connect, request)
         network, container = find_pair(self.term, given["container"], narrowing_host(request))
-        wish = read_wish(given)
-
-        def work(locked: Host) -> Endpoint:
-            return endpoint_services.connect(
-                locked, current(network, locked), current(container, locked), wish
-            )
-
+        wanted = Wanted(network, container, read_wish(given))
         detail = {key: value for key, value in given.items() if value} | {"network": network.name}
         return change(
-            request, container.host, "endpoint.connect", work, detail=detail, show=show_endpoint, code=201
+            request, container.host, "endpoint.connect", wanted, detail=detail, show=show_endpoint, code=201
         )
 
     @extend_schema(parameters=[HOST], request=requests.Disconnect, responses={204: None})

@@ -10,16 +10,22 @@ from apps.containers.models import Container
 from apps.hosts.models import Host
 from apps.hosts.services import refuse_drained
 from apps.networks.models import Endpoint, Network
-from apps.networks.selectors import all_current
+from apps.networks.selectors import all_current, current
 from apps.networks.services.attachments import Attachments, Wish, check_fit, present_of
-from apps.networks.services.endpoints import check_detachable, drop, not_connected
+from apps.networks.services.endpoints import check_detachable, connect, drop, not_connected
 
 
 @dataclass(frozen=True)
 class Wanted:
+    """A container attached to a network; both as they were found before the host was locked."""
+
     network: Network
     container: Container
     wish: Wish
+
+    def __call__(self, host: Host) -> Endpoint:
+        """On the locked host, as a change of its own."""
+        return connect(host, current(self.network, host), current(self.container, host), self.wish)
 
 
 def connect_all(hosts: Mapping[UUID, Host], wanted: Sequence[Wanted]) -> list[Endpoint]:

@@ -1,8 +1,12 @@
-"""Run as a program with its own database: 50 connects at once, their host's reports, and their end; prints JSON."""
+"""Run as a program with its own database: 50 connects at once, the last of them among some that are refused; their
+host's reports, and their end. Prints JSON.
+"""
 
 import json
 import os
 import threading
+import time
+from dataclasses import replace
 
 import django
 from django.core.management import call_command
@@ -12,22 +16,24 @@ django.setup()
 
 from django.db import connection, transaction  # noqa: E402  (Django must be set up before models are imported)
 
+from apps.common.errors import DomainError  # noqa: E402
 from apps.containers.models import Container  # noqa: E402
-from apps.delivery.changes import Change, carry_out  # noqa: E402
+from apps.delivery.changes import Change, carry_out, connects  # noqa: E402
 from apps.delivery.models import Operation  # noqa: E402
 from apps.hosts.models import Host  # noqa: E402
-from apps.hosts.services import advance, enrol  # noqa: E402
+from apps.hosts.services import advance, enrol, lock  # noqa: E402
 from apps.ipam.cidr import unpack  # noqa: E402
 from apps.ipam.models import FreeRange  # noqa: E402
 from apps.ipam.plan import SubnetRequest  # noqa: E402
 from apps.networks.models import Endpoint, Network  # noqa: E402
 from apps.networks.services.attachments import Wish  # noqa: E402
-from apps.networks.services.endpoints import connect, disconnect  # noqa: E402
+from apps.networks.services.batches import Wanted  # noqa: E402
+from apps.networks.services.endpoints import disconnect  # noqa: E402
 from apps.networks.services.lifecycle import create_container  # noqa: E402
 from apps.networks.services.networks import create_network  # noqa: E402
 from tests.server.hosts import AnsweringHosts  # noqa: E402
 
-COUNT = 50
+COUNT, UNDISTURBED = 50, 40
 
 
 def main() -> None:
@@ -46,38 +52,54 @@ def main() -> None:
             lambda locked, n=n: create_container(locked, name=f"c{n}", attachments=[]),
             wait=False,
         )[0]
-        for n in range(COUNT)
+        for n in range(COUNT + 1)
     ]
-    ready = threading.Barrier(COUNT)
-    errors: list[str] = []
+    *wanted, unlucky = [Wanted(network, container, Wish()) for container in containers]
+    before = Host.objects.get(pk=host.pk).revision
+    told = {
+        "vendor": connection.vendor,
+        "refused": meet(host, wanted[:UNDISTURBED]),
+        "together": Host.objects.get(pk=host.pk).revision - before,
+        "refused among others": meet(
+            host,
+            [*wanted[UNDISTURBED:], wanted[0], wanted[-1], replace(unlucky, wish=Wish(ipv4="192.0.2.1"))],
+        ),
+    }
+    endpoints = Endpoint.objects.filter(network=network)
+    told |= {
+        "addresses": sorted(endpoints.values_list("ipv4", flat=True)),
+        "revisions": sorted({each - before for each in endpoints.values_list("revision", flat=True)}),
+        "of the host": Host.objects.get(pk=host.pk).revision - before,
+        "recorded": Operation.objects.filter(action="endpoint.connect").count(),
+    }
+    print(json.dumps(told | follow_to_the_end(host, network, containers[:COUNT])))
 
-    def attach(container: Container) -> None:
-        ready.wait()
+
+def meet(host: Host, wanted: list[Wanted]) -> list[str]:
+    """Connect all of them while somebody else has the host, and let it go when all are there; what was refused."""
+    refused: list[str] = []
+
+    def attach(each: Wanted) -> None:
         try:
-            carry_out(
-                Change(actor=None, action="endpoint.connect"),
-                host,
-                lambda locked: connect(locked, network, container, Wish()),
-                wait=False,
-            )
+            carry_out(Change(actor=None, action="endpoint.connect"), host, each, wait=False)
+        except DomainError as error:
+            refused.append(error.code)
         except Exception as error:
-            errors.append(repr(error))
+            refused.append(repr(error))
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=attach, args=(container,)) for container in containers]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=attach, args=(each,)) for each in wanted]
+    with transaction.atomic():
+        lock(host.pk)
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 15
+        while len(connects._lines.get(host.pk, ())) < len(threads) and time.monotonic() < deadline:
+            time.sleep(0.005)
     for thread in threads:
         thread.join()
-    endpoints = Endpoint.objects.filter(network=network)
-    told = {
-        "vendor": connection.vendor,
-        "errors": errors,
-        "addresses": sorted(endpoints.values_list("ipv4", flat=True)),
-        "revisions": sorted(endpoints.values_list("revision", flat=True)),
-    }
-    print(json.dumps(told | follow_to_the_end(host, network, containers)))
+    return sorted(refused)
 
 
 def follow_to_the_end(host: Host, network: Network, containers: list[Container]) -> dict[str, object]:

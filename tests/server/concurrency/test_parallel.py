@@ -32,10 +32,20 @@ def run(program: Path, state_dir: Path, database_url: str = "") -> dict[str, obj
 
 def check(result: dict[str, object], vendor: str) -> None:
     assert result["vendor"] == vendor
-    assert result["errors"] == []
+    assert result["refused"] == []
+    # One, then as many as may be recorded together, then the rest: a revision each.
+    assert result["together"] == 3
+    # Whose fault it was is told so, and all others are recorded, each alone.
+    assert result["refused among others"] == [
+        "address_outside_subnet",
+        "already_connected",
+        "already_connected",
+    ]
     # The lowest free ones: none twice, none left out.
     assert result["addresses"] == EXPECTED
-    assert len(set(result["revisions"])) == 50
+    assert result["recorded"] == 50
+    assert result["revisions"] == [*range(1, 14)]
+    assert result["of the host"] == 13
     assert (result["applied"], result["left"], result["pending"]) == (50, 0, 0)
     # All but the edges and the gateway, in one run.
     assert result["free"] == [253]
