@@ -39,10 +39,15 @@ def state_of(product: Product) -> object:
         ("network disconnect lab alice", ["remove port veth", "of container alice: eth0 with 10.40.0.2/24"]),
         (
             "start carol",
-            ["create namespace of container carol", "create port veth", "create name entry holder"],
+            [
+                "create namespace of container carol",
+                "create port veth",
+                "create names of container carol on network side: carol, ",
+                "create name service of container carol: for side",
+            ],
         ),
         ("stop alice", ["remove process of", "remove namespace of container alice"]),
-        ("rename alice amy", ["change namespace of container amy"]),
+        ("rename alice amy", ["change namespace of container amy: alice becomes amy"]),
         ("rm -f alice", ["remove process of", "remove namespace of container alice"]),
         ("run -d --name dora --net lab -- sleep 5", ["create namespace of container dora", ": sleep 5"]),
     ],

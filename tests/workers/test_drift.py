@@ -34,7 +34,10 @@ ONE_ON = endpoint(ONE, NET, "10.1.0.2", ipv6="fd00:1::2", order=1)
 TWO_ON = endpoint(TWO, NET, "10.1.0.3", ipv6="fd00:1::3", order=2)
 FAR_ON = endpoint(FAR, OVERLAY, "10.31.0.2", interface="eth0", order=3)
 (MAC,) = macs(3)
-WAY, ENTRY = "The way to 10.31.0.3 by vx-4200 had been", "The firewall entry tcp . 8080 in all4 had been"
+WAY, REDIRECT = (
+    "The way to 10.31.0.3 on network overlay had been",
+    "The redirect of port 0.0.0.0:8080/tcp had been",
+)
 BRIDGE, PORT = NET.device, f"veth{TWO_ON.id[:7]}"
 NFT = "nft {} inet netadmin"
 
@@ -73,26 +76,32 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "table deleted": (NFT.format("delete table"), "The firewall's rules"),
     "chain flushed": (NFT.format("flush chain") + " forward", "The firewall's rules"),
     "rule added": (NFT.format("insert rule") + " forward drop", "The firewall's rules"),
-    "set emptied": (NFT.format("flush set") + " bridges", "The firewall entry"),
+    "set emptied": (
+        NFT.format("flush set") + " bridges",
+        "The firewall rule that closes network front to others had been",
+    ),
     "published port": (
         NFT.format("delete element") + " all4 '{ tcp . 8080 }'",
-        ENTRY,
+        REDIRECT,
     ),
     "published port, IPv6": (
         NFT.format("delete element") + " all6 '{ tcp . 8080 }'",
-        "The firewall entry tcp . 8080 in all6 had been",
+        "The redirect of port [::]:8080/tcp had been",
     ),
     "published port elsewhere": (
         f"{NFT.format('delete element')} all4 '{{ tcp . 8080 }}'; "
         f"{NFT.format('add element')} all4 '{{ tcp . 8080 : 10.1.0.2 . 80 }}'",
-        ENTRY,
+        REDIRECT,
     ),
-    "published ports emptied": (NFT.format("flush map") + " all4", ENTRY),
+    "published ports emptied": (NFT.format("flush map") + " all4", REDIRECT),
     "port that nobody published": (
         NFT.format("add element") + " all4 '{ tcp . 2222 : 10.1.0.2 . 22 }'",
-        "The firewall entry tcp . 2222",
+        "The redirect of port 0.0.0.0:2222/tcp had been added",
     ),
-    "published ports refused to no one": (NFT.format("flush set") + " relayed", "The firewall entry"),
+    "published ports refused to no one": (
+        NFT.format("flush set") + " relayed",
+        "The firewall rule that closes published port 8080/tcp to internal networks had been",
+    ),
     "forwarding entry": (f"bridge fdb del {MAC} dev vx-4200 self", WAY),
     "forwarding entry of the bridge": (f"bridge fdb del {MAC} dev vx-4200 master", WAY),
     "forwarding entry elsewhere": (f"bridge fdb replace {MAC} dev vx-4200 dst 127.0.0.8 self", WAY),

@@ -14,8 +14,8 @@ def identify(name: str) -> str:
 def network(name: str, *cidrs: str, driver: str = "bridge", **options: Any) -> Network:
     """`cidrs`: its subnets; the first address of each is the gateway."""
     subnets = tuple(Subnet(cidr=cidr, gateway=str(ipaddress.ip_network(cidr)[1])) for cidr in cidrs)
-    device = f"br-{identify(name)[:12]}" if driver == "bridge" else ""
-    return Network(id=identify(name), name=name, driver=driver, device=device, subnets=subnets, **options)
+    options.setdefault("device", f"br-{identify(name)[:12]}" if driver == "bridge" else "")
+    return Network(id=identify(name), name=name, driver=driver, subnets=subnets, **options)
 
 
 def container(name: str, *command: str, incarnation: int = 1, **options: Any) -> Container:
