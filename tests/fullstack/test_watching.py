@@ -88,7 +88,8 @@ def test_prometheus_sees_requests_changes_operations_and_names(product: Product,
     told = await_metrics(product, token, lambda told: all(told.get(key) for key in awaited))
     assert told["netadmin_host_up", "node1"] == 1
     assert told["netadmin_host_lag_revisions", "node1"] == 0
-    assert told["netadmin_host_change_seconds_count", "node1"] >= 3
+    # What is there at the host's first look is made by that.
+    assert told["netadmin_host_change_seconds_count", "node1"] >= 1
     assert told["netadmin_host_look_seconds_count", "node1"] >= 1
     assert told["netadmin_host_operations_total", "node1", "port"] == 2
     assert told["netadmin_dns_sandboxes", "node1", "answering"] >= 2
