@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench.engine import Reference
 from tests.bench.figures import Figure, compare
+from tests.bench.plain import start_echo
 from tests.dns.host import NameServer, delete_namespace, dig, holder, make_namespace, view, wait_until
 from tests.dns.load import Load
 from tests.dns.load import measure as ask
@@ -25,8 +26,8 @@ FORWARDING_CLIENTS = 10
 SANDBOXES = 1000
 ROUNDS = 3
 SECONDS = 1.5
-DNSMASQ, DOCKER, OWN = "dnsmasq", "Docker 20.10", "netadmin"
-REFERENCE, HOST, DOCKER_HOST = "refnames", "refhost", "refdocker"
+DNSMASQ, DOCKER, ECHO, OWN = "dnsmasq", "Docker 20.10", "bare echo", "netadmin"
+REFERENCE, HOST, DOCKER_HOST, ECHO_HOST = "refnames", "refhost", "refdocker", "refecho"
 UPSTREAM = "127.0.0.53"
 """On the private host's loopback, where both forwarders are."""
 DOCKER_UPSTREAM = "10.202.0.1"
@@ -145,6 +146,20 @@ def docker_names(engine: Dockerd) -> Iterator[Rival]:
         delete_namespace(DOCKER_HOST)
 
 
+@contextmanager
+def echo() -> Iterator[Rival]:
+    """A Python process that sends back what it gets, from one socket: the bound of one in Python."""
+    make_namespace(ECHO_HOST)
+    process = start_echo(ECHO_HOST)
+    assert process.pid is not None
+    try:
+        yield Rival(ECHO, ECHO_HOST, process.pid)
+    finally:
+        process.terminate()
+        process.join()
+        delete_namespace(ECHO_HOST)
+
+
 def measure(engine: Dockerd | None = None) -> list[Figure]:
     with ExitStack() as stack:
         make_namespace(REFERENCE)
@@ -154,7 +169,7 @@ def measure(engine: Dockerd | None = None) -> list[Figure]:
         own = run_dnsmasq("127.0.0.11", f"--host-record={OURS},{ANSWER}", inside=enter)
         stack.callback(end, own)
         wait_until(lambda: answers(REFERENCE, OURS, ANSWER))
-        rivals = [Rival(DNSMASQ, REFERENCE, own.pid)]
+        rivals = [Rival(DNSMASQ, REFERENCE, own.pid), stack.enter_context(echo())]
         if engine is not None:
             rivals.append(stack.enter_context(docker_names(engine)))
         return [figure for sandboxes in (1, SANDBOXES) for figure in _measure(sandboxes, rivals)]
@@ -166,7 +181,7 @@ def _measure(sandboxes: int, rivals: Sequence[Rival]) -> list[Figure]:
         assert server.process is not None
         ours = server.process.pid
         figures = [figure for clients in CLIENTS for figure in contend(OURS, clients, ours, rivals, label)]
-        return figures + (_forward(ours, rivals[1:]) if sandboxes == 1 else [])
+        return figures + (_forward(ours, rivals[2:]) if sandboxes == 1 else [])
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
