@@ -6,6 +6,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+ACCOUNTS = {"passwd": b"root:x:0:0:root:/root:/bin/sh\n", "group": b"root:x:0:\n"}
 FOLDERS = ("bin", "dev", "etc", "proc", "root", "sys", "tmp", "var")
 
 
@@ -25,6 +26,10 @@ def pack(program: Path) -> bytes:
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             archive.addfile(entry)
         archive.add(program, "bin/busybox")
+        for name, line in ACCOUNTS.items():
+            entry = tarfile.TarInfo(f"etc/{name}")
+            entry.size = len(line)
+            archive.addfile(entry, io.BytesIO(line))
         for command in listed:
             if command != "busybox":
                 link = tarfile.TarInfo(f"bin/{command}")

@@ -14,7 +14,7 @@ from apps.delivery.questions import ask
 from apps.docker_api import exec_records
 from apps.docker_api.containers import find
 from apps.docker_api.exec_records import Exec
-from apps.docker_api.options import read_place
+from apps.docker_api.options import check_exec, read_place
 from apps.docker_api.raw_streams import feeding, take_over
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Request
@@ -33,6 +33,7 @@ def create(request: Request, facts: dict[str, str]) -> Answer:
     command = read_texts(body, "Cmd")
     if not command or not command[0]:
         raise EngineError(400, "No exec command specified")
+    check_exec(body)
     env = dict(pair.split("=", 1) for pair in read_texts(body, "Env") if "=" in pair)
     # Refused here already, when it does not run.
     place = read_place(body, image=bool(container.image))

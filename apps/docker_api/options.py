@@ -74,6 +74,24 @@ ENDPOINT = frozenset(
         "NetworkID",
     }
 )
+EXEC = frozenset(
+    {
+        "Cmd",
+        "ConsoleSize",
+        "Env",
+        "Tty",
+        "User",
+        "WorkingDir",
+        # How the client itself goes on: it says so again when it starts the command.
+        "AttachStdin",
+        "AttachStdout",
+        "AttachStderr",
+        "Container",
+        "Detach",
+        "DetachKeys",
+        "detachKeys",
+    }
+)
 IPAM_CONFIG = frozenset({"IPv4Address", "IPv6Address"})
 _LIMITS = (
     "Memory",
@@ -168,6 +186,11 @@ def check_endpoint(given: Mapping[str, Any]) -> None:
     """The same of an attachment."""
     _check(given, ENDPOINT)
     _check(read_object(given, "IPAMConfig"), IPAM_CONFIG)
+
+
+def check_exec(body: Mapping[str, Any]) -> None:
+    """The same of a command in a running container."""
+    _check(body, EXEC)
 
 
 def _check(given: Mapping[str, Any], taken: frozenset[str]) -> None:

@@ -95,10 +95,10 @@ REFUSALS: dict[str, Refusal] = {
     # Endpoints.
     "address_taken": Refusal(403, "Address already in use"),
     "address_outside_subnet": Refusal(
-        400, "invalid endpoint settings:\nno configured subnet contains IP address {address}"
+        400, "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address {address}"
     ),
     "container.create.address_outside_subnet": Refusal(
-        400, _INVALID_ENDPOINT + "no configured subnet contains IP address {address}"
+        400, _INVALID_ENDPOINT + "no configured subnet or ip-range contain the IP address {address}"
     ),
     "subnet_exhausted": Refusal(
         403, "no available IPv4 addresses on this network's address pools: {network} ({network_id})"

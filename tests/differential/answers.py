@@ -35,7 +35,7 @@ MASKS = (
     (re.compile(r"(network \S+)( id ID)? has active endpoints.*"), r"\1 has active endpoints"),
     (
         re.compile(r"Invalid address (\S+): It does not belong to any of this network's subnets"),
-        r"invalid endpoint settings:\nno configured subnet contains IP address \1",
+        r"invalid endpoint settings:\nno configured subnet or ip-range contain the IP address \1",
     ),
     (
         re.compile(r"daemon: (user specified IP address is supported)"),

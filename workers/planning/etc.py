@@ -10,8 +10,8 @@ HOST_GATEWAY = "host-gateway"
 """In place of an address of an extra host: the host itself, as a container reaches it."""
 LOCALHOST = """127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
-fe00::0\tip6-localnet
-ff00::0\tip6-mcastprefix
+fe00::\tip6-localnet
+ff00::\tip6-mcastprefix
 ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """

@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,6 @@ _PATIENCE = 30.0
 _CONTROL_GROUPS = "/sys/fs/cgroup"
 _CONFIG = "config.json"
 _FILES = ("resolv.conf", "hosts", "hostname")
-_TERMINAL = {"TERM": "xterm"}
 
 
 class Crun:
@@ -56,12 +54,7 @@ class Crun:
         self.clear(id)
         asked = Asked(
             command=process.command,
-            env={
-                "PATH": PATH,
-                "HOSTNAME": process.hostname,
-                **(_TERMINAL if streams.terminal else {}),
-                **process.env,
-            },
+            env={"PATH": PATH, "HOSTNAME": process.hostname, **process.env},
             terminal=streams.terminal,
             user=process.user,
             working_dir=process.working_dir,
@@ -96,8 +89,6 @@ class Crun:
 
     def exec(self, container: str, init: int, asked: Asked, streams: Streams) -> Started:
         """Begin a further process beside `init`, with what of its settings is not asked for. Raises Refusal."""
-        if streams.terminal:
-            asked = replace(asked, env={**_TERMINAL, **asked.env})
         folder = self.layers.folder(container)
         path = folder / f"exec-{uuid.uuid4().hex}.json"
 

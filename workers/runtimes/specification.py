@@ -89,6 +89,10 @@ _REFUSED_CALLS = [
     "vhangup",
 ]
 HOME_FOUND = "netadmin.home"
+TERM_GIVEN = "netadmin.term"
+_OWN = {"HOME": HOME_FOUND, "TERM": TERM_GIVEN}
+"""Variables of a first process that were not asked for, by what says so of its container."""
+_TERMINAL = "xterm"
 _CLONE_NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _ENOSYS, _EPERM = 38, 1
@@ -134,8 +138,11 @@ def describe_container(asked: Asked, account: Account, around: Surroundings) -> 
     process = describe_process(asked, account, {**first, "cwd": "/", "env": []})
     return {
         "ociVersion": "1.0.2",
-        # For commands that run beside it as somebody else.
-        "annotations": {} if "HOME" in asked.env else {HOME_FOUND: account.home},
+        # For commands that run beside it, as somebody else or without a terminal.
+        "annotations": {
+            **({} if "HOME" in asked.env else {HOME_FOUND: account.home}),
+            **({TERM_GIVEN: _TERMINAL} if asked.terminal and "TERM" not in asked.env else {}),
+        },
         "root": {"path": "root", "readonly": False},
         "hostname": around.hostname,
         "process": process,
@@ -150,19 +157,17 @@ def describe_container(asked: Asked, account: Account, around: Surroundings) -> 
 
 
 def read_first(container: Mapping[str, Any]) -> dict[str, Any]:
-    """The first process of a container, from its configuration, without what was only true of its account."""
+    """The first process of a container, from its configuration, without what was only true of itself."""
     process = container["process"]
-    home = container["annotations"].get(HOME_FOUND)
-    return {
-        **process,
-        "env": [line for line in process["env"] if home is None or not line.startswith("HOME=")],
-    }
+    own = {name for name, mark in _OWN.items() if mark in container["annotations"]}
+    return {**process, "env": [line for line in process["env"] if line.partition("=")[0] not in own]}
 
 
 def describe_process(asked: Asked, account: Account, first: Mapping[str, Any]) -> dict[str, Any]:
     """A process of a container; `first` is the container's first one, of which it has what is not asked for."""
     # Were it missing, crun would look for it in a file that it waits for.
-    env = {"HOME": account.home, **dict(line.split("=", 1) for line in first["env"]), **asked.env}
+    given = {"HOME": account.home, **({"TERM": _TERMINAL} if asked.terminal else {})}
+    env = {**given, **dict(line.split("=", 1) for line in first["env"]), **asked.env}
     columns, rows = asked.size
     return {
         **first,

@@ -191,7 +191,7 @@ async def test_connecting_and_disconnecting(engine: Engine) -> None:
             "/networks/lab/connect",
             {"Container": "c1", "EndpointConfig": {"IPAMConfig": {"IPv4Address": "10.99.0.1"}}},
             400,
-            "invalid endpoint settings:\nno configured subnet contains IP address 10.99.0.1",
+            "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.99.0.1",
         ),
         (
             "/networks/host/connect",
