@@ -1,7 +1,9 @@
 """Command lines as they were replayed to Docker's engine 28.5, with what it said: tests/cases/docker/*.toml.
 
-A case begins without containers and networks of its own. Where we differ on purpose, a step has `ours` (and
-`our_exit`), and under `because` the row of the table of differences in docs/docker.md that says why.
+A case begins without containers and networks of its own; `after` puts back what it did to the host. Each step has
+the number that its command line has in the recording. Where we differ on purpose, a step has `ours` (and `our_exit`),
+and under `because` the row of the table of differences in docs/docker.md that says why. Command lines that are not
+replayed stand under `omitted`, with the reason.
 """
 
 import re
@@ -16,6 +18,10 @@ MASKS = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "ID"),
     (re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b"), "id12"),
     (re.compile(r"\b20\d\d-\d\d-\d\d[T ][0-9:.]+(Z| \+0000 UTC)"), "TIME"),
+    (re.compile(r"\bbr-(id12|X)\b"), "br-X"),
+    (re.compile(r"\b(?!02:42:ac:11:99:99)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"), "MAC"),
+    (re.compile(r"\bfe80::[0-9a-f:]+"), "fe80::X"),
+    (re.compile(r"@if\d+ +"), "@ifN "),
     (re.compile(r"time=[0-9.]+ ms"), "time=T"),
     (re.compile(r"= [0-9.]+/[0-9.]+/[0-9.]+ ms"), "= T ms"),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
@@ -37,6 +43,7 @@ MASKS = (
 
 @dataclass(frozen=True)
 class Step:
+    number: int
     run: str
     says: str
     exit: int = 0
@@ -55,6 +62,13 @@ class Case:
     name: str
     given: tuple[str, ...]
     steps: tuple[Step, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Omission:
+    numbers: tuple[int, ...]
+    because: str
 
 
 def mask(text: str) -> str:
@@ -66,9 +80,22 @@ def mask(text: str) -> str:
 
 def read_cases() -> Iterator[Case]:
     for path in sorted(FOLDER.glob("*.toml")):
-        for number, given in enumerate(tomllib.loads(path.read_text())["case"], 1):
-            yield _read_case(f"{path.stem}-{number}", given)
+        for number, given in enumerate(_read(path, "case"), 1):
+            yield Case(
+                f"{path.stem}-{number}",
+                tuple(given.get("given", ())),
+                tuple(Step(**step) for step in given["steps"]),
+                tuple(given.get("after", ())),
+            )
 
 
-def _read_case(name: str, given: dict[str, Any]) -> Case:
-    return Case(name, tuple(given.get("given", ())), tuple(Step(**step) for step in given["steps"]))
+def read_omissions() -> Iterator[Omission]:
+    for path in sorted(FOLDER.glob("*.toml")):
+        for omitted in _read(path, "omitted"):
+            yield Omission(tuple(omitted["numbers"]), omitted["because"])
+
+
+def _read(path: Path, key: str) -> list[dict[str, Any]]:
+    found = tomllib.loads(path.read_text()).get(key, [])
+    assert isinstance(found, list)
+    return found

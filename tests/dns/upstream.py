@@ -15,6 +15,7 @@ import dns.rcode
 import dns.rrset
 
 OUTSIDE = "203.0.113.9"
+REVERSED = "9.113.0.203.in-addr.arpa."
 
 
 @contextmanager
@@ -100,7 +101,7 @@ class Upstream:
         failure = {"servfail": dns.rcode.SERVFAIL, "refused": dns.rcode.REFUSED}.get(first)
         if failure:
             reply.set_rcode(failure)
-        elif name.lower().endswith("example.test."):
+        elif self._knows(name.lower()):
             self._fill(reply, question, first)
         else:
             reply.set_rcode(dns.rcode.NXDOMAIN)
@@ -110,10 +111,15 @@ class Upstream:
         limit = 65535 if transport == "tcp" or first == "rude" else max(query.payload, 512)
         send(self._cut(reply, limit))
 
+    def _knows(self, name: str) -> bool:
+        return (name.endswith("example.test.") and not name.startswith("nosuch.")) or name == REVERSED
+
     def _fill(self, reply: dns.message.Message, question: dns.rrset.RRset, first: str) -> None:
         kind = question.rdtype.name
         if kind == "A":
             values = [self._answer]
+        elif kind == "PTR":
+            values = ["www.example.test."]
         elif kind == "TXT":
             values = [f'"{number:0200d}"' for number in range(20 if first in ("large", "rude") else 1)]
         else:
