@@ -58,7 +58,7 @@ q() ( # CONTAINER [OPTION...] NAME [TYPE [CLASS]]: what the name service of the 
     container=$1
     shift
     set -o pipefail
-    inc "$container" dig +tries=1 +time="${T:-2}" +noall +comments +answer @"${S:-127.0.0.11}" "$@" | awk '
+    inc "$container" dig +tries=1 +time="${T:-10}" +noall +comments +answer @"${S:-127.0.0.11}" "$@" | awk '
         /^;; (communications|connection|no servers)/ { print; next }
         /->>HEADER<<-/ { sub(/.*status: /, ""); sub(/,.*/, ""); status = $0; next }
         /^;; flags:/ { sub(/^;; /, ""); sub(/;.*/, ""); flags = $0; next }
