@@ -42,6 +42,9 @@ REFUSALS: dict[str, Refusal] = {
     "image_not_found": Refusal(404, "No such image: {term}"),
     "endpoint_not_found": Refusal(404, "endpoint {term} not found"),
     "ambiguous": Refusal(400, "{noun} {term} is ambiguous ({matches} matches found based on {by})"),
+    "network.inspect.ambiguous": Refusal(
+        400, "{matches} matches found based on {by}: {noun} {term} is ambiguous"
+    ),
     # Names.
     "network.name_taken": Refusal(409, "network with name {name} already exists"),
     "container.name_taken": Refusal(

@@ -87,7 +87,7 @@ ROUTES = (
     _change("POST /networks/prune", networks.prune, "network"),
     _change("POST /networks/{id}/connect", networks.connect, "connect"),
     _change("POST /networks/{id}/disconnect", networks.disconnect, "disconnect"),
-    _route("GET /networks/{id}", networks.inspect, "network"),
+    _route("GET /networks/{id}", networks.inspect, "network.inspect", "network"),
     _change("DELETE /networks/{id}", networks.remove, "network.remove", "network"),
 )
 

@@ -254,6 +254,11 @@ async def test_ambiguous_beginnings_of_ids(engine: Engine) -> None:
     refused = await engine.ask("GET", "/networks/feedfeed")
     assert (refused.status, refused.message) == (
         400,
+        "2 matches found based on ID prefix: network feedfeed is ambiguous",
+    )
+    refused = await engine.ask("DELETE", "/networks/feedfeed")
+    assert (refused.status, refused.message) == (
+        400,
         "network feedfeed is ambiguous (2 matches found based on ID prefix)",
     )
 
