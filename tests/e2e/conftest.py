@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    StorageState,
+    expect,
+    sync_playwright,
+)
 
 from tests.isolation import enter_private_host, require_root
 from tests.product import Product
@@ -103,14 +111,23 @@ def watch_errors(page: Page, errors: list[str]) -> None:
     page.on("console", hear)
 
 
-@pytest.fixture
-def page(browser: Browser, product: Product) -> Iterator[Page]:
-    """Somebody who may do everything, signed in; what the page logged as an error fails the test."""
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, product: Product) -> StorageState:
+    """The cookies of somebody who may do everything: to sign in takes seconds, and has tests of its own."""
     context = open_context(browser, product)
+    sign_in(context.new_page())
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def page(browser: Browser, product: Product, signed_in: StorageState) -> Iterator[Page]:
+    """An empty one, signed in; what is logged in it as an error fails the test."""
+    context = open_context(browser, product, storage_state=signed_in)
     page = context.new_page()
     errors: list[str] = []
     watch_errors(page, errors)
-    sign_in(page)
     yield page
     context.close()
     assert errors == []

@@ -40,6 +40,7 @@ def test_a_wrong_password_is_told_and_a_right_one_opens_the_overview(
 def test_a_network_is_made_and_two_containers_become_active_without_reload(
     page: Page, product: Product
 ) -> None:
+    page.goto("/")
     page.get_by_role("link", name="Networks", exact=True).click()
     page.get_by_role("link", name="Create network").click()
     page.get_by_label("Name").fill("bridge")

@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, StorageState, expect
 
-from tests.e2e.conftest import ROOT, open_context, sign_in, take_picture, watch_errors
+from tests.e2e.conftest import ROOT, open_context, take_picture, watch_errors
 from tests.product import Product
 
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -39,9 +39,8 @@ def addresses(product: Product) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def context(browser: Browser, product: Product) -> Iterator[BrowserContext]:
-    context = open_context(browser, product)
-    sign_in(context.new_page())
+def context(browser: Browser, product: Product, signed_in: StorageState) -> Iterator[BrowserContext]:
+    context = open_context(browser, product, storage_state=signed_in)
     yield context
     context.close()
 

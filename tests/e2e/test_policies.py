@@ -1,6 +1,6 @@
 """The pages under the policies that browsers are given: nothing that we need is refused, what we do not is."""
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.e2e.conftest import open_context, sign_in
 from tests.e2e.test_dashboard import container_id, id_of
@@ -23,8 +23,8 @@ addEventListener("securitypolicyviolation", (event) => {
 """
 
 
-def watched(browser: Browser, product: Product) -> tuple[Page, list[str]]:
-    page = open_context(browser, product).new_page()
+def watched(browser: Browser, product: Product, **options: object) -> tuple[Page, list[str]]:
+    page = open_context(browser, product, **options).new_page()
     page.add_init_script(LISTEN)
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
@@ -56,9 +56,12 @@ def test_dashboard_admin_and_api_pages_need_nothing_that_they_may_not(
     page.context.close()
 
 
-def test_a_script_that_got_into_a_page_does_not_run(browser: Browser, product: Product) -> None:
-    page, told = watched(browser, product)
-    sign_in(page)
+def test_a_script_that_got_into_a_page_does_not_run(
+    browser: Browser, product: Product, signed_in: StorageState
+) -> None:
+    page, told = watched(browser, product, storage_state=signed_in)
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     page.evaluate(
         """() => {
             const script = document.createElement("script");
