@@ -8,8 +8,11 @@ import os
 import django
 from django.core.management import call_command
 
+from workers.garbage import begin_to_load
+
 
 def main() -> None:
+    begin_to_load()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)

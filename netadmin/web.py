@@ -19,7 +19,7 @@ import uvicorn
 from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
 from workers.descriptors import raise_limit
-from workers.garbage import spare_the_loaded
+from workers.garbage import begin_to_load, spare_the_loaded
 from workers.tracing import name_process
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,7 @@ class WebServer(uvicorn.Server):
 
 
 def main() -> None:
+    begin_to_load()
     name_process("web")
     raise_limit()
     environment = Environment.read()

@@ -17,7 +17,7 @@ from django.conf import settings
 from netadmin.celery import app
 from netadmin.pulse import give_pulse
 from workers.checkpoints import work_off_for_ever
-from workers.garbage import spare_the_loaded
+from workers.garbage import begin_to_load, spare_the_loaded
 from workers.tracing import name_process
 
 
@@ -44,6 +44,7 @@ def _leave_logging(**_: Any) -> None:
 
 
 def main() -> None:
+    begin_to_load()
     name_process("server worker")
     setup_logging.connect(_leave_logging)
     worker_ready.connect(_begin)

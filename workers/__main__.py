@@ -20,6 +20,7 @@ import msgspec
 
 from workers import tracing
 from workers.contract.state import HostState
+from workers.garbage import begin_to_load
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
 from workers.planning.desired import Desired
@@ -46,6 +47,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 def serve(config: Path) -> None:
     """Serve the queue of the configured host; one task at a time, since all work is the agent's."""
+    begin_to_load()
     from workers.tasks import make_app, read_configuration
 
     tracing.configure("host worker")
