@@ -117,8 +117,11 @@ class Fleet:
         """Machines node1 … on an underlay, the server on the first, all of them joined and heard."""
         first = self.lay_underlay()
         self.start_server({"NETADMIN_BROKER_LISTEN": f"{first.address}:6390"})
-        for number in range(2, count + 1):
-            self.join(self.add_machine(number))
+        others = [self.add_machine(number) for number in range(2, count + 1)]
+        for machine in others:
+            self.let_join(machine)
+        for machine in others:
+            self.await_state(machine.name, "online")
 
     def lay_underlay(self) -> Machine:
         """The underlay with the first machine on it."""
@@ -160,10 +163,14 @@ class Fleet:
         return machine
 
     def join(self, machine: Machine) -> None:
+        self.let_join(machine)
+        self.await_state(machine.name, "online")
+
+    def let_join(self, machine: Machine) -> None:
+        """It is on its way then."""
         done = self.product.run("host", "add", machine.name, "--advertise", machine.address)
         assert done.returncode == 0, done.stderr
         machine.join(done.stdout.strip())
-        self.await_state(machine.name, "online")
 
     def state_of(self, name: str) -> str:
         (shown,) = json.loads(self.product.do(f"host inspect {name}"))
