@@ -165,6 +165,16 @@ class Product:
         assert done.stderr.startswith("Error: ")
         return done.stderr.strip()
 
+    def empty(self) -> None:
+        """Remove all that somebody has made."""
+        for listed, remove in (
+            ("ps -aq --no-trunc", "rm -f"),
+            ("network ls -q --no-trunc --filter type=custom", "network rm"),
+            ("image ls -q --no-trunc", "image rm -f"),
+        ):
+            if made := self.do(listed).split():
+                self.do(f"{remove} {' '.join(made)}")
+
     def inspect_network(self, name: str) -> dict[str, Any]:
         (shown,) = json.loads(self.do(f"network inspect {name}"))
         assert isinstance(shown, dict)

@@ -1,4 +1,4 @@
-"""The tools people already have against the whole product, which runs in a private host, once for each module."""
+"""The tools people already have against the whole product, which runs in a private host, once for all modules."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ import pytest
 
 from tests.dns.upstream import outside
 from tests.docker import Docker
-from tests.house import product
+from tests.house import kept_product, shared_product
 from tests.isolation import enter_private_host, require_root
 from tests.product import Product
 
-__all__ = ["docker", "private_host", "product"]
+__all__ = ["docker", "kept_product", "private_host", "shared_product"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The whole product in a private host, which the tests of a module share."""
+"""The whole product in a private host, which the tests of a module share; those in `together` share one for all."""
 
 from tests.house import private_host, product
 

@@ -21,8 +21,9 @@ PATIENCE = 60.0
 def furnished(product: Product) -> None:
     product.do("network create --subnet 10.42.0.0/24 lab")
     for number in range(24):
-        product.do(f"create --name c{number} --net none")
-        product.do(f"network disconnect none c{number}")
+        made = {"name": f"c{number}", "networks": [{"network": "none"}]}
+        assert ask(product, "POST", "containers/", made)[0] == 201
+        ask(product, "POST", "networks/none/disconnect/", {"container": f"c{number}"})
 
 
 def ask(product: Product, method: str, path: str, body: object = None) -> tuple[int, object]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.product import Product
 
-FOLDER = Path(__file__).parents[1] / "cases" / "behaviour"
+FOLDER = Path(__file__).parents[2] / "cases" / "behaviour"
 CASES = [pytest.param(json.loads(path.read_text()), id=path.stem) for path in sorted(FOLDER.glob("*.json"))]
 DIG = ("dig", "+tries=1", "+time=5", "+noall", "+comments", "+answer", "@127.0.0.11")
 HOST = "host"
@@ -45,10 +45,7 @@ def outside(private_host: None) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def nothing_left(product: Product) -> Iterator[None]:
     yield
-    if containers := product.do("ps -aq --no-trunc").split():
-        product.do(f"rm -f {' '.join(containers)}")
-    if networks := product.do("network ls -q --no-trunc --filter type=custom").split():
-        product.do(f"network rm {' '.join(networks)}")
+    product.empty()
 
 
 @pytest.mark.parametrize("case", CASES)
