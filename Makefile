@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml .ci/dashboard $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print)
 
-.PHONY: install install-dev run demo test faults soak bench diff-docker lint audit format screenshots clean-host locks
+LINTS := lint-types lint-style lint-layers lint-dashboard
+
+.PHONY: install install-dev run demo test faults soak bench diff-docker lint $(LINTS) audit format screenshots clean-host locks
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -48,13 +50,21 @@ soak: install-dev
 bench: install-dev
 	@exec $(BIN)/python -m tests.bench
 
-lint: install-dev
+lint: $(LINTS)
+
+lint-types: install-dev
+	NETADMIN_STATE_DIR=$(CURDIR)/build/lint $(BIN)/mypy apps netadmin workers
+
+lint-style: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-layers: install-dev
+	$(BIN)/lint-imports
+
+lint-dashboard: install-dev
 	.ci/client --check
 	cd frontend && PATH=$(CURDIR)/.venv/bin:$$PATH npm run --silent check
-	NETADMIN_STATE_DIR=$(CURDIR)/build/lint $(BIN)/mypy apps netadmin workers
-	$(BIN)/lint-imports
 
 # Known weaknesses of the locked packages, as far as the registries tell.
 audit: install-dev
