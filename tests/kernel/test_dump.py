@@ -28,6 +28,7 @@ def expected_links(route: IPRoute) -> list[LinkRow]:
             operational=message.get("operstate") == "UP",
             up=bool(message["flags"] & 1),
             ipv6=has_ipv6(message),
+            answering=bool(message.get(("linkinfo", "slave_data", "proxyarp_wifi"))),
         )
         for message in route.get_links()
     ]

@@ -1,5 +1,6 @@
 """What may talk does so at once, and what may not never does."""
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from workers.planning.objects import Element
 AT_ONCE = 100.0
 LOST = 900.0
 """Milliseconds; a first packet that is lost costs a thousand."""
+SETTLING = 0.5
+"""Seconds in which the announcements of new ports have passed."""
 
 
 def is_reached(sandbox: str, *targets: str) -> list[bool]:
@@ -32,9 +35,9 @@ def test_a_new_endpoint_is_reached_at_once_every_time(scene: Scene) -> None:
         }
         for asker, addresses in targets.items():
             for address in addresses:
-                time = ping(asker, address)
-                if time is None or time > AT_ONCE:
-                    slow[asker, address] = time
+                took = ping(asker, address)
+                if took is None or took > AT_ONCE:
+                    slow[asker, address] = took
     assert slow == {}
 
 
@@ -85,6 +88,28 @@ def test_who_asked_too_early_does_not_wait_for_asking_again(scene: Scene) -> Non
         assert ping("asker", address) is None
         scene.attach(f"late{host}", net, host)
         assert (ping("asker", address) or 1000) < AT_ONCE
+
+
+def heard(sandbox: str) -> int:
+    """Frames that came to its eth0 so far."""
+    counted = run("ip", "netns", "exec", sandbox, "cat", "/sys/class/net/eth0/statistics/rx_packets")
+    return int(counted)
+
+
+def test_who_has_an_address_is_answered_by_the_bridge_and_not_asked_of_every_port(scene: Scene) -> None:
+    net = scene.network(1)
+    for host, name in enumerate(("asker", "asked", "third"), 2):
+        scene.attach(name, net, host)
+    # So that the bridge knows behind which port it is.
+    assert is_reached("asked", "10.1.0.1") == [True]
+    time.sleep(SETTLING)
+    before = heard("third")
+    assert is_reached("asker", "10.1.0.3") == [True]
+    assert heard("third") == before
+    # An address that somebody has taken by himself is found as ever, and that costs each port a frame.
+    run("ip", "-n", "asked", "address", "add", "10.1.9.9/16", "dev", "eth0")
+    assert is_reached("asker", "10.1.9.9") == [True]
+    assert heard("third") > before
 
 
 DERIVED, GIVEN = "02:42:0a:01:00:03", "02:42:0a:01:99:99"

@@ -72,6 +72,7 @@ DAMAGES: dict[str, tuple[str, str]] = {
         f"ip neigh replace 10.1.0.3 lladdr 02:00:00:00:00:09 dev {BRIDGE} nud permanent",
         "The port",
     ),
+    "port no more answered for": (f"ip link set {PORT} type bridge_slave proxy_arp_wifi off", "The port"),
     "ruleset flushed": ("nft flush ruleset", "The firewall's rules had been changed or removed"),
     "table deleted": (NFT.format("delete table"), "The firewall's rules"),
     "chain flushed": (NFT.format("flush chain") + " forward", "The firewall's rules"),

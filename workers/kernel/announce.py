@@ -19,8 +19,10 @@ _OVERRIDE = 0x20000000
 
 
 def arp_frame(mac: bytes, address: IPv4Address) -> bytes:
-    """An Ethernet frame: ARP request for the address from the address itself."""
-    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, mac, address.packed, bytes(6), address.packed)
+    """An Ethernet frame: ARP reply of the address to the address itself.
+
+    The other form, a request, costs each who hears it a look at its routes: a quarter of the whole."""
+    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 2, mac, address.packed, mac, address.packed)
     return b"\xff" * 6 + mac + struct.pack("!H", _ETH_ARP) + body
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from workers.kernel.netlink import (
     ADDRESS,
     ATTRIBUTE,
+    BRPORT_PROXYARP_WIFI,
     LINK,
     MAIN_TABLE,
     NEIGHBOUR,
@@ -76,6 +77,8 @@ class LinkRow(NamedTuple):
     """(VNI, local address) of a VXLAN device as ours are: it answers ARP by itself, neither it nor its port learns."""
     ipv6: bool = False
     """IPv6 is on."""
+    answering: bool = False
+    """A bridge's port for which the bridge answers ARP."""
 
 
 class AddressRow(NamedTuple):
@@ -149,21 +152,31 @@ class _Info(NamedTuple):
     kind: str = ""
     filtered: bool = False
     vxlan: tuple[int, str] | None = None
+    answering: bool = False
 
 
 def _link_info(data: bytes, start: int, end: int) -> _Info:
     found = _places(data, start, end)
     kind = _text(data, *found[1]) if 1 in found else ""
-    if 2 not in found:
-        return _Info(kind)
-    if kind == "bridge":
+    if kind == "bridge" and 2 in found:
         option = _places(data, *found[2]).get(_NF_CALL_IPTABLES)
         return _Info(kind, option is not None and data[option[0]] != 0)
-    if kind == "vxlan":
-        learning = _places(data, *found[5]).get(_BRPORT_LEARNING) if 5 in found else None
-        learns = learning is not None and data[learning[0]] != 0
+    if kind == "vxlan" and 2 in found:
+        learns = 5 in found and _is_set(data, *found[5], _BRPORT_LEARNING)
         return _Info(kind, vxlan=None if learns else _vxlan(data, *found[2]))
-    return _Info(kind)
+    return _Info(kind, answering=5 in found and _is_set(data, *found[5], BRPORT_PROXYARP_WIFI))
+
+
+def _is_set(data: bytes, position: int, end: int, kind: int) -> bool:
+    """An option of one octet; those behind it are not read."""
+    while position + 4 < end:
+        length, found = ATTRIBUTE.unpack_from(data, position)
+        if found == kind:
+            return data[position + 4] != 0
+        if length < 4:
+            break
+        position += (length + 3) & ~3
+    return False
 
 
 def _vxlan(data: bytes, start: int, end: int) -> tuple[int, str] | None:
@@ -199,6 +212,7 @@ def parse_link(data: bytes, position: int, end: int) -> LinkRow:
         up=bool(flags & _IFF_UP),
         vxlan=info.vxlan,
         ipv6=_has_ipv6(data, *found[26]) if 26 in found else False,
+        answering=info.answering,
     )
 
 

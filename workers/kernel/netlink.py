@@ -52,6 +52,7 @@ _ADDRESS, _NAME, _MTU, _LINK_OF, _MASTER, _LINKINFO, _ALIAS, _GROUP, _NETNS_FD =
     28,
 )
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
+BRPORT_PROXYARP_WIFI = 12
 _VETH_PEER = 1
 
 
@@ -185,6 +186,11 @@ def pack_mac(mac: str) -> bytes:
 
 # Links
 
+ANSWERING = octet(BRPORT_PROXYARP_WIFI, 1)
+"""Of a bridge's port: who asks by ARP for an address that is behind it is answered by the bridge itself, from its
+neighbours and forwarding entries (net/bridge/br_arp_nd_proxy.c), where it would be a frame to every port, 8 ms of
+processor with a thousand. Addresses that the bridge does not know are asked for at all ports as ever."""
+
 
 def add_link(
     kind: str,
@@ -226,24 +232,22 @@ def set_link(
     master: int | None = None,
     group: int = 0,
     alias: str = "",
+    port: bytes = b"",
     tolerated: int = 0,
 ) -> Request:
-    """Change one; `device`: a new name, `master`: 0 takes it off its bridge. What is 0, "" or None stays."""
+    """Change one; `device`: a new name, `master`: 0 takes it off its bridge, `port`: attributes of what its bridge does
+    at it. What is 0, "", b"" or None stays."""
     flags, change = (_IFF_UP if up else 0), (0 if up is None else _IFF_UP)
     body = LINK.pack(0, 0, index, flags, change) + _link_attributes(mac, mtu, master, group)
     body += (name(device) if device else b"") + (text(_ALIAS, alias) if alias else b"")
+    if port:
+        body += nested(_LINKINFO, text(_INFO_SLAVE_KIND, "bridge"), nested(_INFO_SLAVE_DATA, port))
     return Request(RTM_NEWLINK, 0, body, tolerated)
 
 
 def configure_link(index: int, kind: str, data: bytes) -> Request:
     """Change what is special to a link's kind."""
     info = nested(_LINKINFO, text(_INFO_KIND, kind), nested(_INFO_DATA, data))
-    return Request(RTM_NEWLINK, 0, LINK.pack(0, 0, index, 0, 0) + info)
-
-
-def configure_port(index: int, data: bytes) -> Request:
-    """Change what a bridge does at one of its ports."""
-    info = nested(_LINKINFO, text(_INFO_SLAVE_KIND, "bridge"), nested(_INFO_SLAVE_DATA, data))
     return Request(RTM_NEWLINK, 0, LINK.pack(0, 0, index, 0, 0) + info)
 
 

@@ -62,6 +62,7 @@ class _Wire(NamedTuple):
     filtered: bool
     peer: int
     vxlan: tuple[int, str] | None
+    answering: bool
 
 
 Place = tuple[int, int]
@@ -328,6 +329,7 @@ def _wire(link: LinkRow) -> _Wire:
         link.filtered,
         link.peer,
         link.vxlan,
+        link.answering,
     )
 
 

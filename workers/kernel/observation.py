@@ -175,7 +175,8 @@ def _port(marker: tuple[str, str], link: LinkRow, links: dict[int, LinkRow], ins
 
 
 def _heard(port: Port, link: LinkRow, known: set[tuple[int, str, str]]) -> Port:
-    """The same, without gateways where the host itself does not know the port's addresses for good."""
-    if all((link.master, address, port.mac) in known for address in known_to_host(port)):
+    """The same, without gateways where the host itself does not know the port's addresses for good, or does not answer
+    for them."""
+    if link.answering and all((link.master, address, port.mac) in known for address in known_to_host(port)):
         return port
     return msgspec.structs.replace(port, gateways=())

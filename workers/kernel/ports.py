@@ -12,6 +12,7 @@ from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import LEAVING_GROUP, PORT_GROUP, check_device, port_alias, read_port
 from workers.kernel.namespaces import Namespaces, Room
 from workers.kernel.netlink import (
+    ANSWERING,
     Request,
     add_address,
     add_veth,
@@ -117,7 +118,7 @@ class Ports:
         room.look.carry_out(set_link(inner.ifindex, up=True))
         alias = port_alias(wanted.endpoint, wanted.container)
         known = [set_neighbour(bridge.ifindex, address, wanted.mac) for address in known_to_host(wanted)]
-        self._look.carry_out(set_link(inner.peer, up=True, alias=alias), *known)
+        self._look.carry_out(set_link(inner.peer, up=True, alias=alias, port=ANSWERING), *known)
         # The kernel takes notice of the two carriers one after the other (net/core/link_watch.c): until it has, the
         # port forwards nothing, and the other end drops what it is to send.
         _await_operation(self._look, inner.peer)
@@ -146,8 +147,9 @@ class Ports:
         bridge = self._look.link(wanted.bridge)
         known = known_to_host(wanted)
         if bridge is not None and known:
+            told = [set_neighbour(bridge.ifindex, each, wanted.mac) for each in known]
             with explained(f"The neighbours of {wanted.bridge} cannot be set"):
-                self._look.carry_out(*(set_neighbour(bridge.ifindex, each, wanted.mac) for each in known))
+                self._look.carry_out(set_link(inner.peer, port=ANSWERING), *told)
 
     def remove(self, found: Iterable[Port]) -> None:
         """Take ports out of service; on return no packet passes, and they are being deleted. What is gone already or

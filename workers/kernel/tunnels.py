@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import TUNNEL_GROUP, check_device, read_tunnel, tunnel_alias
-from workers.kernel.netlink import add_link, attribute, configure_port, drop_link, number, octet, set_link
+from workers.kernel.netlink import add_link, attribute, drop_link, number, octet, set_link
 from workers.planning.objects import Tunnel
 
 # linux/if_link.h: IFLA_VXLAN_*, IFLA_BRPORT_*
@@ -82,10 +82,8 @@ class Tunnels:
         if link.mtu != wanted.mtu:
             self._look.carry_out(set_link(link.ifindex, mtu=wanted.mtu))
         # Where a MAC is behind the tunnel is told, never learnt.
-        self._look.carry_out(
-            configure_port(link.ifindex, octet(_PORT_LEARNING, 0) + octet(_UNICAST_FLOOD, 0))
-        )
-        self._look.carry_out(set_link(link.ifindex, up=True))
+        told = octet(_PORT_LEARNING, 0) + octet(_UNICAST_FLOOD, 0)
+        self._look.carry_out(set_link(link.ifindex, up=True, port=told))
         # Last: what did not come up must not be found as this segment's tunnel.
         self._look.carry_out(set_link(link.ifindex, alias=tunnel_alias(wanted.segment)))
 
