@@ -15,25 +15,21 @@ from netadmin.busybox import pack
 from tests.clients.recording import Case, mask, read_cases
 from tests.clients.uplink import uplink
 from tests.docker import Docker
-from tests.product import NETADMIN, Product, running_product
+from tests.product import NETADMIN, Product
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seen(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What reached the name server of the host's neighbour."""
-    return tmp_path_factory.mktemp("uplink") / "seen"
+    seen = tmp_path_factory.mktemp("uplink") / "seen"
+    with uplink(seen):
+        yield seen
 
 
 @pytest.fixture(scope="module")
-def product(private_host: None, seen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with uplink(seen), running_product(tmp_path_factory.mktemp("state")) as product:
-        yield product
-
-
-@pytest.fixture(scope="module")
-def engine(docker: Docker) -> Iterator[sdk.DockerClient]:
+def engine(docker: Docker, seen: Path) -> Iterator[sdk.DockerClient]:
     """With busybox as an image."""
     program = shutil.which("busybox")
     assert program
