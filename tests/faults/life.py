@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.faults.kills import Moment, Step, Victim, carry_out
+from tests.faults.kills import Moment, Step, Victim, carry_out, eventually
 from tests.product import Product
 
 STEPS: tuple[Step, ...] = (
@@ -43,3 +43,9 @@ def kill_in_each_step(product: Product, blows: Sequence[tuple[Moment, Victim] | 
         print(f"{time.monotonic() - began:5.1f} s  {victim.name} at {moment}{what}, {step[0]} {step[1]}")
     assert "one" not in product.do("ps -a")
     return reached
+
+
+def clear(product: Product) -> None:
+    """Remove what a life that was broken off has left, so that the next one is judged by itself."""
+    for step in STEPS[-2:]:
+        eventually(lambda step=step: product.ask(*step)[0] in (204, 404))

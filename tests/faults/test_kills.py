@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from tests.faults.kills import FULL, Moment, eventually, part
-from tests.faults.life import STEPS, kill_in_each_step
+from tests.faults.life import STEPS, clear, kill_in_each_step
 from tests.invariants import find_violations
 from tests.product import Product
 
@@ -58,7 +58,10 @@ if FULL:
 
 @pytest.mark.parametrize("blows", ROUNDS)
 def test_a_kill_in_any_step_loses_nothing(product: Product, blows: list[Blow]) -> None:
-    reached = kill_in_each_step(product, [(moment, part(product, name)) for moment, name in blows])
+    try:
+        reached = kill_in_each_step(product, [(moment, part(product, name)) for moment, name in blows])
+    finally:
+        clear(product)
     # Every change is recorded, queued and reported, whatever the kernel has to do for it.
     for point in ("recorded", "queued", "reported"):
         assert reached[point] == [moment for moment, _ in blows].count(point), reached

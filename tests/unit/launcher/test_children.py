@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.launcher.children import is_alive, make_child, own_group, read_pid
+from workers.supervision import children
 from workers.supervision.children import Keeper, NotReady
 
 
@@ -77,6 +78,25 @@ def test_each_restart_waits_twice_as_long_as_the_one_before(tmp_path: Path) -> N
 
     asyncio.run(scene())
     assert [line.split(" in ")[1].split(" s")[0] for line in said[1:]] == ["0.5", "1", "2"]
+
+
+def test_what_a_child_did_before_it_was_steady_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "STEADY_AFTER", 0.0)
+    said: list[str] = []
+
+    async def scene() -> None:
+        keeper = Keeper(make_child(tmp_path, "one"), tmp_path, said.append)
+        await keeper.start()
+        for restarts in (1, 2):
+            await until(lambda: keeper.pid is not None)
+            os.kill(keeper.pid or 0, signal.SIGKILL)
+            await until(lambda count=restarts: len(said) == count + 1)  # type: ignore[misc]
+        await keeper.stop()
+
+    asyncio.run(scene())
+    assert [line.split(" in ")[1].split(" s")[0] for line in said[1:]] == ["0.5", "0.5"]
 
 
 def test_a_child_that_fails_at_the_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
