@@ -26,7 +26,8 @@ def find_violations(product: Product) -> list[str]:
     """A sentence for each that does not hold; [] when all is well."""
     try:
         with open_record(product) as record:
-            found = [*_unfinished(record), *_addresses(record), *_history(record), *_kernel(record)]
+            found = [*_unfinished(record), *_ends(record), *_addresses(record)]
+            found += [*_history(record), *_kernel(record)]
             # What is not there answers no questions.
             found = found or list(_names(record))
     except Unreadable as error:
@@ -44,6 +45,16 @@ def _unfinished(record: Record) -> Iterator[str]:
         query = f"select id, error from {table} where not applied or {going} or error != ''"  # noqa: S608
         for id, error in record.read(query):
             yield f"The row {id} of {table} is not settled: {error or 'no error'}."
+
+
+def _ends(record: Record) -> Iterator[str]:
+    """How each process ended is known that was stopped or ended by itself."""
+    query = """
+        select name from containers_container
+        where state = 'exited' and exit_code is null and (command != '[]' or entrypoint != '[]')
+    """
+    for (name,) in record.read(query):
+        yield f"How container {name} ended is not known."
 
 
 def _addresses(record: Record) -> Iterator[str]:

@@ -22,7 +22,7 @@ from workers.contract.reports import DRIFT, Drift, Exit, Facts, Look, Report, Re
 from workers.contract.state import Delta, Row
 from workers.counting import Ledger
 from workers.dns.client import NameService
-from workers.endings import find_untaken
+from workers.endings import find_asked, find_untaken
 from workers.intake import Feeds, newest
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
@@ -219,11 +219,14 @@ class Agent(threading.Thread):
             self._awaited.add(delta.awaited, delta.rows)
         if not delta.feed and intake.epoch != epoch:
             self._ended.clear()
+            self._ends.clear()
             self._memory.drop_ended()
         self._memory.keep(rows, intake.epoch, intake.revision, delta.feed)
+        self._exits += find_asked(rows, self._ended, self._ends)
         for row in rows:
             if row.kind == "container" and row.spec is None:
                 self._ended.pop(row.id, None)
+                self._ends.pop(row.id, None)
                 self._actuator.forget_process(row.id, remains=True)
         left = [row for row in rows if row.kind == "network" and row.spec is None]
         return rows + [peer for network in left for peer in self._leave(network)]
@@ -313,7 +316,6 @@ class Agent(threading.Thread):
         """Ends that the server has taken no notice of: its rows still want those containers to run."""
         containers = self._reconciler.desired.containers
         untaken = find_untaken(containers, self._ended, self._ends)
-        self._ends = {exit_.container: exit_ for exit_ in untaken}
         return [exit_ for exit_ in untaken if exit_ not in self._exits]
 
     def _post(self, **content: object) -> None:

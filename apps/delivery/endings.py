@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
 
@@ -30,6 +31,21 @@ def take_ends(host: Host, report: Report, changed: Iterable[Container], at: date
     for exit_ in report.exits:
         _record_exit(host, exit_, at)
     _remove_ended(host, changed)
+
+
+def find_untold(heard: datetime) -> dict[UUID, list[Container]]:
+    """Containers that have been stopped, but whose end got lost on the way here, by host; of those heard since then."""
+    stopped = Container.objects.filter(
+        wanted=Container.Wanted.STOPPED,
+        state=Container.State.EXITED,
+        exit_code=None,
+        host__last_seen__gt=heard,
+        host__revoked=False,
+    )
+    untold: dict[UUID, list[Container]] = {}
+    for container in stopped.exclude(command=[], entrypoint=[]).select_related("host"):
+        untold.setdefault(container.host_id, []).append(container)
+    return untold
 
 
 def _record_restarts(host: Host, restarts: Iterable[Restart], at: datetime) -> None:

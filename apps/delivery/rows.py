@@ -46,6 +46,12 @@ def gathered_rows(host: Host, gathered: Gathered) -> list[state.Row]:
     return _rows(host, *(gathered.of(kind, host) for kind in (Network, Membership, Container, Endpoint)))
 
 
+def container_rows(containers: list[Container]) -> list[state.Row]:
+    """These as they are on record."""
+    prefetch_related_objects([container for container in containers if container.running], "ports")
+    return [_container_row(container) for container in containers]
+
+
 def _rows(
     host: Host,
     networks: list[Network],
@@ -53,11 +59,10 @@ def _rows(
     containers: list[Container],
     endpoints: Iterable[Endpoint],
 ) -> list[state.Row]:
-    prefetch_related_objects([container for container in containers if container.running], "ports")
     return [
         *_network_rows(networks),
         *_membership_rows(host, memberships),
-        *(_container_row(container) for container in containers),
+        *container_rows(containers),
         *(_endpoint_row(endpoint) for endpoint in endpoints),
     ]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from kombu.exceptions import ChannelError, OperationalError
 
+from apps.containers.models import Container
 from apps.delivery.models import Operation
-from apps.delivery.rows import changes_since, gathered_rows, peers_since
+from apps.delivery.rows import changes_since, container_rows, gathered_rows, peers_since
 from apps.hosts.gathering import Gathered
 from apps.hosts.models import Host
 from apps.networks import models
@@ -31,6 +32,11 @@ def _find_requests(host: Host, since: int) -> list[str]:
     """Ids of those that wait for what is sent again."""
     waiting = Operation.objects.filter(host=host, outcome=Operation.Outcome.PENDING, revision__gt=since)
     return list(waiting.order_by("revision").values_list("request", flat=True)[:MOST])
+
+
+def send_again(host: Host, containers: list[Container]) -> None:
+    """Send rows that the host has, for what it knows of them: it tells how each that is stopped has ended."""
+    _send_rows(host, container_rows(containers), since=host.revision)
 
 
 def send_gathered(host: Host, gathered: Gathered, *, awaited: str = "") -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from celery import shared_task
 from django.db.models import F, OuterRef, Subquery
 
+from apps.delivery.endings import find_untold
 from apps.delivery.joining import end_stale_logins
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
 from apps.delivery.receiver import finish_removal, take_in
-from apps.delivery.sender import send_changes, send_peers, spread
+from apps.delivery.sender import send_again, send_changes, send_peers, spread
 from apps.delivery.silence import Watch
 from apps.hosts.models import SILENT_AFTER, Host
 from apps.networks.models import Membership, Network
@@ -52,7 +53,7 @@ def spread_peers(network: str, since: int, request: str = "") -> None:
 
 @shared_task
 def resync() -> None:
-    """Send again what hosts have not acknowledged, and that of which they have not told the outcome."""
+    """Send again what hosts have not acknowledged, and that of which they have not told the outcome or the end."""
     give_pulse()
     watch.look()
     now = datetime.now(UTC)
@@ -65,6 +66,8 @@ def resync() -> None:
         since = min(host.acked_revision, host.revision if host.overdue is None else host.overdue - 1)
         if since < host.revision:
             send_changes(host, since=since)
+    for ended in find_untold(heard).values():
+        send_again(ended[0].host, ended)
     behind = Membership.objects.filter(
         removing=False,
         host__last_seen__gt=heard,

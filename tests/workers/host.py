@@ -1,5 +1,6 @@
 """A host with its real processes (name service, supervisor, agent), and a record of what it was told."""
 
+import os
 import re
 import signal
 import subprocess
@@ -29,6 +30,10 @@ def run(*command: str) -> str:
 
 def inside(sandbox: str, *command: str) -> str:
     return run("ip", "netns", "exec", sandbox, *command)
+
+
+def namespaces() -> list[str]:
+    return sorted(os.listdir("/run/netns"))
 
 
 def answers(sandbox: str, name: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tests.unit.worker.specs import container, endpoint, identify, network, removal, row
-from tests.workers.host import Host, answers, await_trap, await_true, inside, run
+from tests.workers.host import Host, answers, await_trap, await_true, inside, namespaces, run
 from workers.contract.state import Container, Endpoint, Network
 
 NET = network("front", "10.1.0.0/24")
@@ -16,10 +16,6 @@ ONE, TWO = container("one"), container("two")
 ONE_ON, TWO_ON = endpoint(ONE, NET, "10.1.0.2", order=1), endpoint(TWO, NET, "10.1.0.3", order=2)
 # It ends by SIGKILL only.
 STUBBORN = ("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
-
-
-def namespaces() -> list[str]:
-    return sorted(os.listdir("/run/netns"))
 
 
 def devices() -> list[tuple[int, str]]:
@@ -60,29 +56,6 @@ def test_a_container_that_does_not_run_has_no_sandbox(host: Host) -> None:
     host.settle(replace(ONE, incarnation=2))
     assert namespaces() == ["one"]
     assert answers("one", "one")
-
-
-def test_the_end_of_a_process_is_reported_and_its_sandbox_is_gone(host: Host) -> None:
-    host.settle(NET, TWO, TWO_ON)
-    short = container("short", "sh", "-c", "sleep 1; exit 3")
-    host.settle(short, endpoint(short, NET, "10.1.0.9"))
-    assert answers("two", "short")
-    [exit_] = await_true(host.exits)
-    assert (exit_.container, exit_.incarnation, exit_.code) == (short.id, 1, 3)
-    assert namespaces() == ["two"]
-    assert not answers("two", "short")
-
-
-def test_an_ended_process_is_told_once_and_stays_ended_over_restarts(host: Host) -> None:
-    short = container("short", "true")
-    host.settle(short)
-    await_true(host.exits)
-    host.look()
-    host.kill_agent()
-    host.start_agent()
-    await_true(lambda: [o for o in host.outcomes() if o.id == short.id][1:])
-    assert len(host.exits()) == 1
-    assert namespaces() == []
 
 
 def test_a_restart_waits_for_the_old_process(host: Host) -> None:
@@ -137,21 +110,6 @@ def test_an_agent_restarted_during_a_stop_lets_the_process_have_its_time(host: H
     host.start_agent()
     assert host.outcome_of(stop.rows[0]).state == "applied"
     assert [exit_.code for exit_ in host.exits()] == [5]
-
-
-def test_a_command_that_is_not_found_is_an_exit_and_told_once(host: Host) -> None:
-    lost = container("lost", "/no/such/command")
-    delta = host.change(lost)
-    host.send(delta)
-    outcome = host.outcome_of(delta.rows[0])
-    assert outcome.state == "failed"
-    assert outcome.message == "The command '/no/such/command' was not found: no such file or directory."
-    [exit_] = await_true(host.exits)
-    assert (exit_.code, exit_.incarnation, exit_.message) == (127, 1, outcome.message)
-    host.look()
-    assert [o.id for o in host.outcomes()].count(lost.id) == 1
-    assert len(host.exits()) == 1
-    assert namespaces() == []
 
 
 def test_a_rename_moves_the_sandbox_and_leaves_its_wires(host: Host) -> None:

@@ -6,58 +6,24 @@ from typing import Any
 import pytest
 
 from apps.containers.models import Container
-from apps.delivery import receiver, sender, tasks
+from apps.delivery import receiver, tasks
 from apps.delivery.changes import Change, carry_out
 from apps.delivery.models import Operation
 from apps.delivery.receiver import receive
 from apps.hosts.models import Host
 from apps.networks.models import Network
 from apps.networks.services.lifecycle import (
-    create_container,
     rename_container,
-    start_container,
-    stop_container,
 )
 from apps.networks.services.networks import create_network
-from workers.contract.envelope import seal, unseal
-from workers.contract.reports import Drift, Exit, Facts, Look, Outcome, Report, Restart
+from tests.server.delivery.reported import make_network, make_running, report, sent
+from workers.contract.envelope import seal
+from workers.contract.reports import Drift, Facts, Look, Outcome, Restart
 from workers.contract.state import Delta
 
+__all__ = ["sent"]
+
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch, node1: Host) -> list[Delta]:
-    """Deltas that went out, opened as the host would."""
-    deltas: list[Delta] = []
-
-    def publish(host: Host, task: str, envelope: Any, **_: object) -> bool:
-        deltas.append(unseal(envelope, Delta, host=host.name, key=host.key, direction="to-host"))
-        return True
-
-    monkeypatch.setattr(sender, "publish", publish)
-    return deltas
-
-
-def report(host: Host, **content: Any) -> Report:
-    current = Host.objects.get(pk=host.pk)
-    return Report(**{"host": host.name, "epoch": current.epoch, "acked": current.revision, **content})
-
-
-def make_network(host: Host) -> Network:
-    work = lambda locked: create_network(locked, name="lab")  # noqa: E731
-    network, _ = carry_out(Change(actor=None, action="network.create"), host, work, wait=False)
-    assert isinstance(network, Network)
-    return network
-
-
-def make_running(host: Host, name: str = "c") -> Container:
-    def work(locked: Host) -> Container:
-        return start_container(locked, create_container(locked, name=name, attachments=[]))
-
-    container, _ = carry_out(Change(actor=None, action="container.create"), host, work, wait=False)
-    assert isinstance(container, Container)
-    return container
 
 
 def test_a_report_of_another_database_is_asked_for_everything_and_changes_no_row(
@@ -104,58 +70,6 @@ def test_a_network_that_the_host_could_not_build_is_taken_back(
     gone = Outcome(kind="network", id=network.pk, revision=network.revision, state="gone")
     receive(node1, report(node1, outcomes=(gone,)))
     assert not Network.objects.filter(pk=network.pk).exists()
-
-
-def test_an_exit_stops_the_container_once_and_is_in_the_history(node1: Host, sent: list[Delta]) -> None:
-    container = make_running(node1)
-    ended = Exit(container=container.pk, incarnation=container.incarnation, code=3)
-    for _ in range(2):
-        receive(node1, report(node1, exits=(ended,)))
-    container.refresh_from_db()
-    assert (container.wanted, container.state, container.exit_code) == ("stopped", "exited", 3)
-    assert Operation.objects.filter(action="container.exit", subject_id=container.pk).count() == 1
-
-
-def test_a_container_that_shall_not_outlive_its_process_goes_after_its_end(
-    node1: Host, sent: list[Delta], django_capture_on_commit_callbacks: Any
-) -> None:
-    """Whenever the server hears of it; what is kept for the next start stays."""
-    once, kept = make_running(node1, "once"), make_running(node1, "kept")
-    Container.objects.filter(pk=once.pk).update(auto_remove=True)
-    exits = tuple(Exit(container=each.pk, incarnation=each.incarnation, code=3) for each in (once, kept))
-    with django_capture_on_commit_callbacks(execute=True):
-        for _ in range(2):
-            receive(node1, report(node1, exits=exits))
-    once.refresh_from_db()
-    kept.refresh_from_db()
-    assert (once.wanted, once.exit_code, kept.wanted) == ("removing", 3, "stopped")
-    told = Operation.objects.filter(subject_id=once.pk).order_by("at").values_list("action", flat=True)
-    assert list(told) == ["container.create", "container.exit", "container.remove"]
-    gone = [row.id for delta in sent for row in delta.rows if row.kind == "container" and row.spec is None]
-    assert set(gone) == {once.pk}
-
-
-def test_what_goes_at_its_end_waits_for_how_it_ended_when_it_was_stopped(
-    node1: Host, sent: list[Delta], django_capture_on_commit_callbacks: Any
-) -> None:
-    once = make_running(node1, "once")
-    Container.objects.filter(pk=once.pk).update(auto_remove=True, command=["sleep", "9"])
-
-    def work(locked: Host) -> Container:
-        return stop_container(locked, Container.objects.get(pk=once.pk))
-
-    _, asked = carry_out(Change(actor=None, action="container.stop"), node1, work, wait=False)
-    once.refresh_from_db()
-    stopped = Outcome(kind="container", id=once.pk, revision=once.revision, state="applied")
-    exit_ = Exit(container=once.pk, incarnation=once.incarnation, code=143)
-    seen = []
-    for content in ({"outcomes": (stopped,)}, {"exits": (exit_,)}):
-        with django_capture_on_commit_callbacks(execute=True):
-            receive(node1, report(node1, acked=once.revision, **content))
-        once.refresh_from_db()
-        asked.refresh_from_db()
-        seen.append((once.wanted, once.exit_code, asked.detail.get("exit_code")))
-    assert seen == [("stopped", None, None), ("removing", 143, 143)]
 
 
 def test_what_a_host_begins_again_is_shown_and_no_change(node1: Host, sent: list[Delta]) -> None:
@@ -208,13 +122,6 @@ def test_a_restart_of_what_shall_not_run_is_late(node1: Host, sent: list[Delta])
     receive(node1, report(node1, restarts=(Restart(incarnation=container.incarnation, **told),)))
     container.refresh_from_db()
     assert (container.state, container.restart_count) == ("exited", 0)
-
-
-def test_an_exit_of_an_earlier_start_does_not_stop_the_present_one(node1: Host, sent: list[Delta]) -> None:
-    container = make_running(node1)
-    receive(node1, report(node1, exits=(Exit(container=container.pk, incarnation=0, code=3),)))
-    container.refresh_from_db()
-    assert container.running
 
 
 def test_the_resync_sends_what_was_not_acknowledged_to_hosts_that_are_heard(
