@@ -7,10 +7,10 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
 
 from netadmin.environment import Environment
-from workers.transport import OPTIONS, use_kept_clients
+from workers.transport import OPTIONS, Amqp, use_kept_clients
 
 use_kept_clients()
-app = Celery("netadmin", broker=Environment.read().broker_url)
+app = Celery("netadmin", broker=Environment.read().broker_url, amqp=Amqp)
 app.conf.update(
     broker_transport_options=OPTIONS,
     task_serializer="json",
@@ -19,6 +19,7 @@ app.conf.update(
     task_default_queue="server",
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
     # A request must not hang when Redis is away: the record is kept, and the resync delivers it.
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
     beat_schedule={

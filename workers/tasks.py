@@ -46,7 +46,7 @@ from workers.runtimes import census
 from workers.runtimes.client import Supervisor, SupervisorError
 from workers.runtimes.errors import Refusal
 from workers.tracing import follow
-from workers.transport import OPTIONS, use_kept_clients
+from workers.transport import OPTIONS, Amqp, use_kept_clients
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def read_configuration(path: Path) -> Configuration:
 
 def _configure(configuration: Configuration) -> Celery:
     use_kept_clients()
-    app = Celery("workers", broker=spell_for_kombu(configuration.redis_url))
+    app = Celery("workers", broker=spell_for_kombu(configuration.redis_url), amqp=Amqp)
     app.conf.update(
         # Declared by the server, who publishes to them: this host's login may not write what all queues share.
         task_queues=[Queue(queue_of(configuration.host), no_declare=True)],

@@ -5,6 +5,8 @@ kombu makes a redis-py client for each message and drops it again: a third of th
 
 from typing import Any
 
+from celery.app.amqp import AMQP
+from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES, redis
 
 OPTIONS: dict[str, object] = {
@@ -14,6 +16,23 @@ OPTIONS: dict[str, object] = {
     "ack_emulation": False,
 }
 """kombu's options, of which its documentation of the Redis transport tells."""
+
+
+RECONNECT = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
+"""Seconds between tries to reach a broker that is away: the first, by how much more each time, and at most."""
+
+
+class SoonAgain(Connection):
+    """kombu's own waits grow to half a minute: so long a host would do nothing although the broker is back."""
+
+    def ensure_connection(self, *arguments: Any, **options: Any) -> Any:
+        return super().ensure_connection(*arguments, **{**RECONNECT, **options})
+
+
+class Amqp(AMQP):
+    """For Celery's `amqp`."""
+
+    Connection = SoonAgain
 
 
 class KeptClient(redis.Channel):
