@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import redis
@@ -20,6 +20,7 @@ from django.db import DatabaseError
 from redis import asyncio as aredis
 from rest_framework.exceptions import ValidationError
 
+from apps.accounts.lasting import Right
 from apps.accounts.roles import may_change_something, role_of
 from apps.api.texts import check_text
 from apps.api.views.containers import exec_arguments, read_tail
@@ -28,6 +29,7 @@ from apps.common.failures import explain
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
+from apps.delivery.rights import StillMay
 from apps.hosts import services as hosts
 from apps.networks.selectors import find_container
 
@@ -146,6 +148,8 @@ class ExecConsumer(StreamConsumer):
         arguments = exec_arguments(self.container, command, env, **places)
         change = Change(actor=self.scope["user"], action="container.exec", detail={"command": command})
         record(change, self.container, self.container.host)
+        right: Right = cast(Any, self.scope)["right"]
+        right.need(StillMay(change.action, self.container.pk))
         return {
             **arguments,
             "tty": self.flag("tty"),

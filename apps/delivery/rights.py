@@ -73,6 +73,18 @@ def may(actor: Person, action: str, subject: models.Model) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class StillMay:
+    """Whether somebody may do this to the container as it is then. What is gone needs no right any more."""
+
+    action: str
+    container: str
+
+    def __call__(self, actor: Person) -> bool:
+        current = Container.objects.filter(pk=self.container).first()
+        return current is None or may(actor, self.action, current)
+
+
 def removable_endpoints(actor: Person, subject: Network | Container) -> list[str]:
     """Ids of the endpoints of `subject` that `actor` may disconnect."""
     endpoints = subject.endpoints.filter(removing=False).select_related("network", "container")

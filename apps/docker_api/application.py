@@ -9,13 +9,16 @@ import contextlib
 import inspect
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Hashable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote
 
 from django.contrib.auth.models import User
 
+from apps.accounts.lasting import Right
+from apps.accounts.local import is_local
 from apps.common.errors import DomainError
 from apps.common.failures import explain
 from apps.docker_api.refusals import EngineError, word
@@ -83,6 +86,7 @@ async def answer(scope: dict[str, Any], receive: Receive, host_name: str, path: 
     request = Request(
         host=host,
         user=user,
+        right=Right(user, _shown(scope, headers), partial(in_thread, _recognise_again, scope, headers)),
         method=scope["method"],
         version=version,
         path=places,
@@ -100,11 +104,47 @@ async def _carry_out(route: Route, request: Request) -> Any:
     facts: dict[str, str] = {}
     try:
         if inspect.iscoroutinefunction(route.handler):
-            return await route.handler(request, facts)
+            return await _carry_out_while_allowed(route.handler(request, facts), request.right)
         return await in_thread(route.handler, request, facts)
     except DomainError as error:
         status, text = word(error, route.places, facts)
         raise EngineError(status, text) from None
+
+
+async def _carry_out_while_allowed(handling: Coroutine[Any, Any, Any], right: Right) -> Any:
+    """What may take long is given up when the right to it has ended: transfers, and streams that have begun."""
+    over = asyncio.ensure_future(right.await_end())
+    work = asyncio.ensure_future(handling)
+    response = None
+    try:
+        await asyncio.wait((work, over), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise EngineError(401, "unauthorized: The right to this has ended.")
+        response = work.result()
+        return replace(response, over=over) if isinstance(response, Stream) else response
+    finally:
+        await _end(work)
+        if not isinstance(response, Stream):
+            over.cancel()
+
+
+async def _end(task: "asyncio.Future[Any]") -> None:
+    """Once it is done, whatever it says; what it holds is closed by then."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+def _shown(scope: Mapping[str, Any], headers: Mapping[str, str]) -> Hashable:
+    """What tells who asks."""
+    return is_local(scope), headers.get("authorization", ""), scope.get("state", {}).get("certificate")
+
+
+def _recognise_again(scope: Mapping[str, Any], headers: Mapping[str, str]) -> User | None:
+    try:
+        return recognise_user(scope, headers)
+    except EngineError:
+        return None
 
 
 def _enter(
@@ -121,17 +161,16 @@ def _enter(
 
 
 async def send_stream(receive: Receive, send: Send, stream: Stream) -> None:
-    """Until it ends or the client has gone."""
+    """Until it ends, the client has gone, or the right to it."""
     await start(send, 200, {"Content-Type": stream.content_type})
     gone = asyncio.ensure_future(_await_end(receive))
     pump = asyncio.ensure_future(_pump(send, stream))
+    tasks = [gone, pump] if stream.over is None else [gone, pump, stream.over]
     try:
-        await asyncio.wait([gone, pump], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (gone, pump):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        for task in tasks:
+            await _end(task)
         await send({"type": "http.response.body", "body": b""})
 
 

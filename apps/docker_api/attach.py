@@ -10,6 +10,7 @@ from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
+from apps.delivery.rights import StillMay
 from apps.docker_api.containers import await_end, find
 from apps.docker_api.raw_streams import Escape, feeding, read_keys, take_over
 from apps.docker_api.refusals import EngineError
@@ -57,7 +58,9 @@ async def _await_stop(request: Request, container: Container) -> None:
 
 def _begin(request: Request, facts: dict[str, str]) -> Container:
     container = find(request, facts)
-    record(Change(actor=request.user, action="container.attach"), container, container.host)
+    change = Change(actor=request.user, action="container.attach")
+    record(change, container, container.host)
+    request.right.need(StillMay(change.action, container.pk))
     return container
 
 

@@ -11,6 +11,7 @@ from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
+from apps.delivery.rights import StillMay
 from apps.docker_api import exec_records
 from apps.docker_api.containers import find
 from apps.docker_api.exec_records import Exec
@@ -134,6 +135,7 @@ def _begin(request: Request, identity: str) -> Exec:
     container = _find_container(request, found)
     change = Change(actor=request.user, action="container.exec", detail={"command": list(found.command)})
     record(change, container, container.host)
+    request.right.need(StillMay(change.action, container.pk))
     columns, rows, detached = found.columns, found.rows, bool(request.body.get("Detach"))
     if request.body.get("ConsoleSize"):
         columns, rows = _read_size(request.body)

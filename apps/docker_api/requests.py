@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from apps.accounts.lasting import Right
 from apps.api.texts import check_text
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.versions import Version
@@ -24,6 +25,8 @@ LIMIT = 4 * 1024 * 1024
 class Request:
     host: Host
     user: User
+    right: Right
+    """With which it was let in: what a stream needs to go on."""
     method: str
     version: Version
     path: Mapping[str, str]

@@ -1,5 +1,6 @@
 """What the engine answers: a JSON object, nothing, or a stream that lasts."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,10 +30,11 @@ class Text:
 
 @dataclass(frozen=True)
 class Stream:
-    """Chunks as they come; it ends when they do, or when the client goes."""
+    """Chunks as they come; it ends when they do, when the client goes, or when `over` is done."""
 
     chunks: AsyncIterator[bytes]
     content_type: str = JSON
+    over: "asyncio.Future[None] | None" = None
 
 
 @dataclass(frozen=True)
