@@ -15,7 +15,7 @@ import redis
 from tests.faults.kills import FULL, eventually, settle
 from tests.product import Product
 
-CHANGES = 10_000 if FULL else 60
+CHANGES, CONTAINERS = 10_000 if FULL else 64, 8
 
 
 @contextmanager
@@ -49,20 +49,20 @@ def test_changes_for_a_host_that_is_away_become_one_message(product: Product) ->
         queued, memory = broker.llen("host.node1"), broker.info("memory")["used_memory"]
         began = time.monotonic()
 
-        def toggle(number: int) -> int:
-            action = "connect" if number % 2 == 0 else "disconnect"
-            status, text = product.ask(
-                "POST", f"networks/away/{action}/", {"container": f"far{number // 2 % 8}"}
-            )
-            assert status in (202, 409), text
-            return status
+        def toggle(container: str) -> int:
+            """Changes of one container in their order: nobody else's is in between, so each of them makes sense."""
+            for number in range(CHANGES // CONTAINERS):
+                action = "disconnect" if number % 2 else "connect"
+                status, text = product.ask("POST", f"networks/away/{action}/", {"container": container})
+                assert status == 202, text
+            return CHANGES // CONTAINERS
 
-        for number in range(8):
-            product.ask("POST", "containers/", {"name": f"far{number}", "start": True})
-        with ThreadPoolExecutor(1 if not FULL else 4) as pool:
-            accepted = sum(status == 202 for status in pool.map(toggle, range(CHANGES)))
+        names = [f"far{number}" for number in range(CONTAINERS)]
+        for name in names:
+            product.ask("POST", "containers/", {"name": name, "start": True})
+        with ThreadPoolExecutor(4) as pool:
+            accepted = sum(pool.map(toggle, names))
         took = time.monotonic() - began
-        assert accepted > CHANGES / 4
         assert broker.llen("host.node1") <= queued + 1
         grown = broker.info("memory")["used_memory"] - memory
     back = time.monotonic()
@@ -70,5 +70,5 @@ def test_changes_for_a_host_that_is_away_become_one_message(product: Product) ->
     print(
         f"{accepted} changes in {took:.1f} s, {grown} bytes of the broker's, true {time.monotonic() - back:.1f} s later"
     )
-    product.do("rm -f far " + " ".join(f"far{number}" for number in range(8)))
+    product.do("rm -f far " + " ".join(names))
     product.do("network rm away")
