@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from workers.kernel.netlink import (
     ADDRESS,
     ATTRIBUTE,
+    BRPORT_LEARNING,
     BRPORT_PROXYARP_WIFI,
     LINK,
     MAIN_TABLE,
@@ -42,7 +43,6 @@ _SKIP_STATS = 1 << 3
 _IFLA_EXT_MASK = 29
 _TYPE_MASK = 0x3FFF
 _NF_CALL_IPTABLES = 36
-_BRPORT_LEARNING = 8
 _VXLAN_ID, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PROXY, _VXLAN_PORT, _VXLAN_LOCAL6 = 1, 4, 7, 11, 15, 17
 _VXLAN_UDP = 4789
 _NTF_SELF = 0x02
@@ -162,7 +162,7 @@ def _link_info(data: bytes, start: int, end: int) -> _Info:
         option = _places(data, *found[2]).get(_NF_CALL_IPTABLES)
         return _Info(kind, option is not None and data[option[0]] != 0)
     if kind == "vxlan" and 2 in found:
-        learns = 5 in found and _is_set(data, *found[5], _BRPORT_LEARNING)
+        learns = 5 in found and _is_set(data, *found[5], BRPORT_LEARNING)
         return _Info(kind, vxlan=None if learns else _vxlan(data, *found[2]))
     return _Info(kind, answering=5 in found and _is_set(data, *found[5], BRPORT_PROXYARP_WIFI))
 

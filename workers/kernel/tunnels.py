@@ -6,12 +6,20 @@ from ipaddress import ip_address
 from workers.kernel.dump import LinkRow, Look
 from workers.kernel.errors import KernelError, explained
 from workers.kernel.markers import TUNNEL_GROUP, check_device, read_tunnel, tunnel_alias
-from workers.kernel.netlink import add_link, attribute, drop_link, number, octet, set_link
+from workers.kernel.netlink import (
+    BRPORT_LEARNING,
+    BRPORT_UNICAST_FLOOD,
+    add_link,
+    attribute,
+    drop_link,
+    number,
+    octet,
+    set_link,
+)
 from workers.planning.objects import Tunnel
 
-# linux/if_link.h: IFLA_VXLAN_*, IFLA_BRPORT_*
+# linux/if_link.h: IFLA_VXLAN_*
 _ID, _LOCAL, _LEARNING, _PROXY, _UDP_PORT, _LOCAL6 = 1, 4, 7, 11, 15, 17
-_PORT_LEARNING, _UNICAST_FLOOD = 8, 9
 PORT = 4789
 """UDP, assigned by IANA."""
 PORT_TAKEN = (
@@ -82,7 +90,7 @@ class Tunnels:
         if link.mtu != wanted.mtu:
             self._look.carry_out(set_link(link.ifindex, mtu=wanted.mtu))
         # Where a MAC is behind the tunnel is told, never learnt.
-        told = octet(_PORT_LEARNING, 0) + octet(_UNICAST_FLOOD, 0)
+        told = octet(BRPORT_LEARNING, 0) + octet(BRPORT_UNICAST_FLOOD, 0)
         self._look.carry_out(set_link(link.ifindex, up=True, port=told))
         # Last: what did not come up must not be found as this segment's tunnel.
         self._look.carry_out(set_link(link.ifindex, alias=tunnel_alias(wanted.segment)))

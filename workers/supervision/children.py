@@ -12,8 +12,7 @@ from workers.supervision.logs import explain, find_log, open_log
 from workers.supervision.process import Process, describe_end
 
 FIRST_DELAY, LAST_DELAY = 0.5, 5.0
-"""Seconds before the first restart of a child that died, and the most between later ones: all the others wait for it,
-and some of them try again after twice the time that it was away."""
+"""Seconds before the first restart of a child that died, and the most between later ones: all others wait for it."""
 STEADY_AFTER = 10.0
 """Seconds of life after which a child's death is taken for its first."""
 ASK_EVERY, REMIND_EVERY = 0.02, 5.0
