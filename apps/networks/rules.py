@@ -210,13 +210,3 @@ def parse_mac(text: str) -> str:
             "bad_mac", f"The MAC address {text} is not one that an interface may have.", "mac_address"
         )
     return text.lower()
-
-
-def derive_mac(ipv4: str | None, ipv6: str | None) -> str:
-    """02:42 and the address, so that whoever cached the address finds the same MAC again after it was reused.
-
-    >>> derive_mac("172.25.0.2", None)
-    '02:42:ac:19:00:02'
-    """
-    packed = ipaddress.ip_address(ipv4 or ipv6 or "0.0.0.0").packed[-4:]
-    return ":".join(f"{octet:02x}" for octet in (0x02, 0x42, *packed))

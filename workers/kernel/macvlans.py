@@ -61,7 +61,7 @@ class Macvlans:
                 room.look.carry_out(drop_link(device=wanted.interface))
                 raise
         # A parent that is down has no neighbours to tell; its children come up with it.
-        self._announcer.announce(wanted.parent, wanted.mac, wanted.addresses)
+        self._announcer.broadcast(wanted.parent, wanted.mac, wanted.addresses)
 
     def _set_up(self, wanted: Macvlan, room: Room) -> None:
         link = room.look.link(wanted.interface)

@@ -25,6 +25,7 @@ _NESTED = 0x8000
 MAIN_TABLE = 254
 UNICAST = 1
 NUD_PERMANENT = 0x80
+_NUD_NOARP, _NTF_MASTER = 0x40, 0x04
 _ROUTE_KERNEL, _ROUTE_STATIC, _ON_LINK, _ANYWHERE = 2, 4, 253, 255
 _IFF_UP = 0x01
 # Detecting duplicates takes 2 to 3 s without the address; whoever hands addresses out gives none twice.
@@ -301,6 +302,13 @@ def set_neighbour(index: int, address: str, mac: str) -> Request:
 
 def drop_neighbour(index: int, address: str) -> Request:
     return Request(RTM_DELNEIGH, 0, _neighbour(index, address, 0), errno.ENOENT)
+
+
+def set_forwarding(port: int, mac: str) -> Request:
+    """That a bridge has the MAC behind that port of its; static: what is learnt is forgotten after five minutes, and
+    what is for a MAC that is not known goes to every port."""
+    body = NEIGHBOUR.pack(socket.AF_BRIDGE, port, _NUD_NOARP, _NTF_MASTER, 0) + attribute(2, pack_mac(mac))
+    return Request(RTM_NEWNEIGH, _NLM_F_CREATE | _NLM_F_REPLACE, body)
 
 
 def _neighbour(index: int, address: str, state: int) -> bytes:

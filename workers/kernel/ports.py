@@ -19,6 +19,7 @@ from workers.kernel.netlink import (
     drop_link,
     drop_neighbour,
     family_of,
+    set_forwarding,
     set_link,
     set_neighbour,
 )
@@ -64,8 +65,6 @@ class Ports:
                 # Half a port would be found as somebody else's at the next try.
                 self._look.carry_out(drop_link(device=wanted.device))
                 raise
-        # Also where the MAC is the one that neighbours know: who asked for the address before it was there asks again
-        # only after a second, unless told.
         self._announcer.announce(wanted.bridge, wanted.mac, wanted.addresses)
 
     def _add_pair(self, wanted: Port, bridge: LinkRow, room: Room) -> None:
@@ -118,6 +117,8 @@ class Ports:
         room.look.carry_out(set_link(inner.ifindex, up=True))
         alias = port_alias(wanted.endpoint, wanted.container)
         known = [set_neighbour(bridge.ifindex, address, wanted.mac) for address in known_to_host(wanted)]
+        # Else the first frame to it would go to every port.
+        known.append(set_forwarding(inner.peer, wanted.mac))
         self._look.carry_out(set_link(inner.peer, up=True, alias=alias, port=ANSWERING), *known)
         # The kernel takes notice of the two carriers one after the other (net/core/link_watch.c): until it has, the
         # port forwards nothing, and the other end drops what it is to send.
@@ -160,6 +161,7 @@ class Ports:
                 marker = read_port(link.alias) if link else None
                 if link is not None and marker is not None and marker[0] == port.endpoint:
                     self._look.carry_out(*_leave(port, link))
+                    self._announcer.withdraw(port.bridge, port.mac, port.addresses)
         self._departures.begin()
 
 

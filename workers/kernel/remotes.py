@@ -83,38 +83,41 @@ class Remotes:
         requests = [request for remote in dropped for request in _dropping(remote, links.get(remote.tunnel))]
         failures = {remote: errno.ENODEV for remote in coming if remote.tunnel not in links}
         with explained("Remote endpoints cannot be programmed"):
-            requests += self._leaving(leaving, links)
+            gone = self._without_successors(leaving, links)
+            requests += [
+                _neighbour(_RTM_DELNEIGH, remote, address, links[remote.tunnel], 0)
+                for remote, address in gone
+            ]
             requests += [
                 request for remote in coming for request in _making(remote, links.get(remote.tunnel))
             ]
             for part in _parts(requests):
                 failures |= self._send(part)
-        if len(coming) <= _LARGE_BATCH:
-            self._announce(remote for remote in coming if remote not in failures)
+        for remote, address in gone:
+            self._announcer.withdraw(remote.bridge, remote.mac, [address])
+        for remote in coming if len(coming) <= _LARGE_BATCH else ():
+            if remote not in failures:
+                self._announcer.announce(remote.bridge, remote.mac, remote.addresses)
         return failures
 
-    def _announce(self, remotes: Iterable[Remote]) -> None:
-        """Who asked before the entry was there asks again only after a second, unless told."""
-        for remote in remotes:
-            self._announcer.announce(remote.bridge, remote.mac, remote.addresses)
-
-    def _leaving(self, leaving: list[tuple[Remote, str]], links: dict[str, LinkRow]) -> list[_Request]:
-        """The removals of neighbours, except of those that have another MAC by now: an address may have come to its
-        next holder before its last one is withdrawn."""
-        asked = [
-            _neighbour(_RTM_GETNEIGH, remote, address, links[remote.tunnel], 0)
-            for remote, address in leaving
-            if remote.tunnel in links
+    def _without_successors(
+        self, leaving: list[tuple[Remote, str]], links: dict[str, LinkRow]
+    ) -> list[tuple[Remote, str]]:
+        """Those whose neighbour has no other MAC by now: an address may have come to its next holder before its last
+        one is withdrawn."""
+        asked = [(remote, address) for remote, address in leaving if remote.tunnel in links]
+        requests = [
+            _neighbour(_RTM_GETNEIGH, remote, address, links[remote.tunnel], 0) for remote, address in asked
         ]
         kept: set[tuple[int, bytes]] = set()
-        for part in _parts(asked):
+        for part in _parts(requests):
             for request, _, answer in self._exchange(part):
                 row = parse_neighbour(answer, 0, len(answer)) if answer else None
                 if row is not None and row.mac != request.remote.mac:
                     kept.add((request.ifindex, request.attributes))
         return [
-            request._replace(kind=_RTM_DELNEIGH)
-            for request in asked
+            pair
+            for pair, request in zip(asked, requests, strict=True)
             if (request.ifindex, request.attributes) not in kept
         ]
 

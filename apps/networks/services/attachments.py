@@ -16,9 +16,10 @@ from apps.hosts import gathering
 from apps.hosts.models import Host
 from apps.ipam.taking import Takings, lock_subnets
 from apps.networks.models import WIRED, Alias, Driver, Endpoint, Link, Network
-from apps.networks.rules import check_dns_name, derive_mac, parse_address, parse_mac
+from apps.networks.rules import check_dns_name, parse_address, parse_mac
 from apps.networks.selectors import find_container
 from apps.networks.services.memberships import join, lock_spanning
+from workers.contract.addresses import derive_mac
 
 
 @dataclass(frozen=True, kw_only=True)
