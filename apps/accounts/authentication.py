@@ -5,13 +5,11 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from apps.accounts.doors import SCHEME, admit, read_bearer
 from apps.accounts.local import is_local
 from apps.accounts.models import ApiToken
 from apps.accounts.roles import local_administrator
-from apps.accounts.throttle import refuse_bad_token
-from apps.accounts.tokens import BadToken, recognise
-
-SCHEME = "Bearer"
+from apps.accounts.tokens import BadToken
 
 
 class LocalAdministrator(BaseAuthentication):
@@ -32,13 +30,13 @@ class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer nad_<key>.<secret>`."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != SCHEME.lower():
+        text = read_bearer(request.headers.get("Authorization", ""))
+        if text is None:
             return None
         try:
-            token = recognise(text.strip())
+            # Whose address it is, `netadmin.proxies` has said.
+            token = admit(text, request.META.get("REMOTE_ADDR", ""))
         except BadToken as error:
-            refuse_bad_token(request.META.get("REMOTE_ADDR", ""))
             raise AuthenticationFailed(str(error), code="bad_token") from error
         return token.user, token
 

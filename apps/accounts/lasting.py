@@ -20,6 +20,7 @@ from django.db import Error
 from apps.accounts.local import is_local
 from apps.accounts.models import Grant
 from apps.accounts.roles import Role, account, role_of
+from apps.accounts.tokens import recognise
 from apps.accounts.websockets import Authenticated, Scope
 
 log = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ async def _recognise_again(scope: Scope) -> Person:
         found.append(scope["user"])
 
     bare = {key: value for key, value in scope.items() if key not in ("user", "session")}
-    await Authenticated(note)(bare, None, None)
+    await Authenticated(note, recognise)(bare, None, None)
     return found[0]
 
 

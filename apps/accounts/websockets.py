@@ -1,5 +1,6 @@
 """How WebSockets sign in: like REST requests, and a session only from our own pages."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -7,10 +8,12 @@ from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 
-from apps.accounts.authentication import SCHEME
+from apps.accounts.doors import Recognise, address_of, admit, read_bearer
 from apps.accounts.local import is_local
 from apps.accounts.roles import local_administrator
-from apps.accounts.tokens import BadToken, recognise
+from apps.accounts.tokens import BadToken
+from apps.common.errors import TooMany
+from apps.common.refusing import refuse
 
 Scope = dict[str, Any]
 
@@ -30,28 +33,34 @@ def same_origin(scope: Scope) -> bool:
 
 
 @database_sync_to_async
-def _user_without_session(scope: Scope) -> User | None:
+def _user_without_session(scope: Scope, recognise: Recognise) -> User | None:
     authorization = _headers(scope).get(b"authorization", b"").decode("latin-1")
     if not authorization:
         return local_administrator() if is_local(scope) else None
-    scheme, _, text = authorization.partition(" ")
-    if scheme.lower() != SCHEME.lower():
-        return None
+    text = read_bearer(authorization)
     try:
-        return recognise(text.strip()).user
+        return None if text is None else recognise(text).user
     except BadToken:
         return None
 
 
 class Authenticated:
-    """Gives `inner` a scope with `user`; without one it is an anonymous or missing user."""
+    """Gives `inner` a scope with `user`; without one it is an anonymous or missing user.
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    `recognise` says whose a token is; without it, it is shown at this door.
+    """
+
+    def __init__(self, inner: Any, recognise: Recognise | None = None) -> None:
+        self.inner, self.recognise = inner, recognise
         self.with_session: Any = AuthMiddlewareStack(inner)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        user = await _user_without_session(scope)
+        recognise = self.recognise or partial(admit, address=address_of(scope))
+        try:
+            user = await _user_without_session(scope, recognise)
+        except TooMany as error:
+            await refuse(scope, send, error)
+            return
         if user is not None:
             await self.inner({**scope, "user": user}, receive, send)
         elif b"authorization" not in _headers(scope) and same_origin(scope):

@@ -17,8 +17,10 @@ from urllib.parse import parse_qs, unquote
 
 from django.contrib.auth.models import User
 
+from apps.accounts.doors import address_of, admit
 from apps.accounts.lasting import Right
 from apps.accounts.local import is_local
+from apps.accounts.tokens import recognise
 from apps.common.errors import DomainError
 from apps.common.failures import explain
 from apps.docker_api.refusals import EngineError, word
@@ -142,7 +144,7 @@ def _shown(scope: Mapping[str, Any], headers: Mapping[str, str]) -> Hashable:
 
 def _recognise_again(scope: Mapping[str, Any], headers: Mapping[str, str]) -> User | None:
     try:
-        return recognise_user(scope, headers)
+        return recognise_user(scope, headers, recognise)
     except EngineError:
         return None
 
@@ -151,7 +153,7 @@ def _enter(
     scope: Mapping[str, Any], headers: Mapping[str, str], name: str, route: Route
 ) -> tuple[User, Host]:
     """Who asks, and of which host; EngineError for whom the route is not."""
-    user = recognise_user(scope, headers)
+    user = recognise_user(scope, headers, partial(admit, address=address_of(scope)))
     if route.changes:
         refuse_reader(user)
     host = Host.objects.filter(name=name).first() if "\0" not in name else None

@@ -5,27 +5,31 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from apps.accounts.authentication import SCHEME
 from apps.accounts.certificates import BadCertificate
 from apps.accounts.certificates import recognise as recognise_certificate
+from apps.accounts.doors import Recognise, read_bearer
 from apps.accounts.local import is_local
 from apps.accounts.roles import local_administrator, may_change_something, role_of
-from apps.accounts.tokens import BadToken, recognise
+from apps.accounts.tokens import BadToken
+from apps.common.errors import TooMany
 from apps.docker_api.refusals import EngineError
 
 
-def recognise_user(scope: Mapping[str, Any], headers: Mapping[str, str]) -> User:
+def recognise_user(scope: Mapping[str, Any], headers: Mapping[str, str], recognise: Recognise) -> User:
     """The account; EngineError 401 when nobody has shown who they are. Who sends a token is who it says, whatever
-    the connection; then who shows a certificate is who that says."""
+    the connection; then who shows a certificate is who that says. `recognise` says whose a token is; EngineError 429
+    when it is refused after too many tries."""
     authorization = headers.get("authorization", "")
     if authorization:
-        scheme, _, text = authorization.partition(" ")
-        if scheme.lower() != SCHEME.lower():
+        text = read_bearer(authorization)
+        if text is None:
             raise EngineError(401, "unauthorized: send a token, Authorization: Bearer nad_….")
         try:
-            return recognise(text.strip()).user
+            return recognise(text).user
         except BadToken as error:
             raise EngineError(401, f"unauthorized: {error}") from None
+        except TooMany as error:
+            raise EngineError(error.status, error.message) from None
     if shown := scope.get("state", {}).get("certificate"):
         try:
             return recognise_certificate(shown).user

@@ -92,6 +92,8 @@ def test_a_page_of_another_name_gets_nothing() -> None:
         ("10.1.1.1", "1.1.1.1, 198.51.100.9", "198.51.100.9"),
         ("10.1.1.1", "nonsense", "10.1.1.1"),
         ("10.1.1.1", "", "10.1.1.1"),
+        ("::ffff:10.1.1.1", "198.51.100.9", "198.51.100.9"),
+        ("::ffff:192.0.2.1", "198.51.100.9", "192.0.2.1"),
         ("", "198.51.100.9", ""),
     ],
 )
@@ -102,7 +104,7 @@ def test_only_a_proxy_of_ours_says_who_somebody_is(settings: Any, peer: str, giv
     )
     Proxies(lambda _: None).process_request(request)  # type: ignore[arg-type]
     assert request.META["REMOTE_ADDR"] == seen
-    assert ("HTTP_X_FORWARDED_PROTO" in request.META) is peer.startswith("10.")
+    assert ("HTTP_X_FORWARDED_PROTO" in request.META) is ("10.1.1.1" in peer)
 
 
 ASK = """

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 
 from apps.accounts import lasting
-from apps.accounts.models import ApiToken, Grant
+from apps.accounts.models import ApiToken, Failure, Grant
 from tests.server.api.test_streams import bearer, connection, running_container, session, talking
 from tests.server.worker import answering_worker
 
@@ -53,6 +53,7 @@ async def test_a_socket_ends_when(what: str) -> None:
     await sync_to_async(end)()
     assert await socket.receive_output(PATIENCE) == OVER
     await socket.wait(PATIENCE)
+    assert not await Failure.objects.aexists(), "who is looked at again tries nothing"
 
 
 async def test_a_grant_more_ends_nothing_and_one_less_does() -> None:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts import lasting
 from apps.accounts.lasting import Right
-from apps.accounts.models import ApiToken, ClientCertificate, Grant
+from apps.accounts.models import ApiToken, ClientCertificate, Failure, Grant
 from apps.accounts.tokens import issue
 from apps.containers.models import Container
 from apps.delivery.rights import StillMay
@@ -68,6 +68,7 @@ async def ends(going: "asyncio.Task[Any]", end: Callable[[], Any]) -> Any:
 async def test_events_end_when(engine: Engine, what: str) -> None:
     client = await holder("operator")
     assert (await ends(asyncio.create_task(client.ask("GET", "/events")), ENDS[what])).status == 200
+    assert not await Failure.objects.aexists(), "who is looked at again tries nothing"
 
 
 async def test_events_end_when_the_certificate_is_taken_back(
