@@ -21,6 +21,7 @@ from apps.delivery.news import announce_operations
 from apps.delivery.outcomes import Row, find_unsettled, record_outcomes
 from apps.delivery.sender import send_changes, send_peers, spread, spread_soon
 from apps.delivery.silence import welcome
+from apps.delivery.unreadable import note_unreadable
 from apps.events.door import announce
 from apps.hosts.models import Host
 from apps.hosts.services import advance, lock, record_contact, record_facts, renew_epochs
@@ -31,7 +32,7 @@ from apps.networks.services.endpoints import drop
 from apps.networks.services.lifecycle import give_up_start
 from apps.networks.services.memberships import abandoned, leave_abandoned, lock_spanning
 from apps.networks.services.networks import forget_network, remove_network
-from workers.contract.envelope import unseal
+from workers.contract.envelope import Misshapen, unseal
 from workers.contract.reports import Outcome, Report
 from workers.tracing import follow
 
@@ -43,7 +44,11 @@ def take_in(
     host: Host, envelope: Mapping[str, Any], *, waiting: Collection[Operation] | None = None
 ) -> list[Operation] | None:
     """Take in a sealed report, if it is the host's own; `Refused` otherwise. Returns as `receive`."""
-    message = unseal(envelope, Report, host=host.name, key=host.key, direction="to-server")  # type: ignore[arg-type]
+    try:
+        message = unseal(envelope, Report, host=host.name, key=host.key, direction="to-server")  # type: ignore[arg-type]
+    except Misshapen:
+        note_unreadable(host, envelope["body"])
+        raise
     with follow(message.request):
         known = message.sequence and message.sequence <= host.sequence
         finished = None if known else receive(host, message, waiting=waiting)

@@ -13,9 +13,10 @@ from apps.common.errors import Conflict, Invalid, NotFound, Unauthorised
 from apps.common.statements import Update, select_once, update_and_read_once, update_once
 from apps.hosts.models import Host, Invitation, new_key
 from netadmin.environment import HOST_NAME
+from workers import __version__
 from workers.contract.envelope import Refused
 from workers.contract.joining import Request, Token, check_proof, make_token
-from workers.contract.reports import DRIFT, Facts, Look, Report
+from workers.contract.reports import DRIFT, Facts, Look, Outline, Report
 
 
 def advance(host_id: uuid.UUID) -> Host:
@@ -258,6 +259,20 @@ def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -
         host.acked_revision = min(report.acked, host.revision)
     host.problems = list(report.problems)
     _keep_contact(host.pk, at, host.sequence, host.acked_revision, host.problems)
+    return news
+
+
+def record_unreadable(host: Host, outline: Outline, at: datetime) -> bool:
+    """Keep that the host, locked, was heard with what cannot be read; whether that is news. How far it has come is
+    not known, and what it told of itself before is over: the next report that can be read says it anew."""
+    version = outline.version or host.version
+    problem = (
+        f"What its worker (version {version or 'unknown'}) reports has a shape that this server (version "
+        f"{__version__}) does not know, so that nothing of it is taken in; update the older of the two."
+    )
+    news = (host.version, host.problems) != (version, [problem])
+    host.last_seen, host.sequence, host.version, host.problems = at, outline.sequence, version, [problem]
+    host.save(update_fields=["last_seen", "sequence", "version", "problems"])
     return news
 
 

@@ -38,13 +38,24 @@ def seal(message: msgspec.Struct, *, host: str, key: str, direction: Direction) 
     return {"host": host, "body": body, "signature": _sign(key, direction, host, body)}
 
 
+def _fits(signature: object, key: str, direction: Direction, host: str, body: object) -> bool:
+    """Neither is a text before it is known whose they are."""
+    if not isinstance(signature, str) or not isinstance(body, str):
+        return False
+    try:
+        return hmac.compare_digest(signature.encode(), _sign(key, direction, host, body).encode())
+    except UnicodeEncodeError:
+        # Half a character (RFC 8259, 8.2).
+        return False
+
+
 def unseal(envelope: Envelope, expected: type[T], *, host: str, key: str, direction: Direction) -> T:
     """The message inside, or `Refused`."""
     try:
         body, signature, addressee = envelope["body"], envelope["signature"], envelope["host"]
     except (KeyError, TypeError) as error:
         raise Refused("the message has no body, signature or host") from error
-    if addressee != host or not hmac.compare_digest(signature, _sign(key, direction, host, body)):
+    if addressee != host or not _fits(signature, key, direction, host, body):
         raise Refused(f"the signature of a message for host {addressee!r} does not fit")
     try:
         return msgspec.json.decode(body, type=expected)

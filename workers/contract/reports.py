@@ -1,8 +1,13 @@
 """Observed state: what a host tells the server."""
 
-from typing import Literal
+import re
+from typing import Any, Literal
+
+import msgspec
 
 from workers.contract.state import Kind, Struct
+
+VERSION = re.compile(r"[0-9A-Za-z.+-]{1,32}")
 
 PORT_TAKEN, SYSCTL_REFUSED = CODES = ("port_taken", "sysctl_refused")
 """Words of failures that no other try by the host itself will mend; as in docs/errors.md."""
@@ -142,3 +147,28 @@ class Report(Struct, frozen=True, kw_only=True):
     """The ids of the requests that led to it, for the logs."""
     resync: bool = False
     """The host asks for everything, peers too: it remembers nothing, or another epoch."""
+
+
+class Outline(Struct, frozen=True, kw_only=True):
+    """What every version's reports are to tell, whatever else becomes of their shape."""
+
+    sequence: int
+    """As `Report` has it."""
+    version: str = ""
+    """Of the worker; empty where it cannot be found."""
+
+
+class _Told(Struct, frozen=True, kw_only=True):
+    sequence: int
+    facts: Any = None
+
+
+def read_outline(body: str) -> Outline | None:
+    """Of a report in an unknown shape (JSON); None where not even that can be read."""
+    try:
+        told = msgspec.json.decode(body, type=_Told)
+    except msgspec.DecodeError:
+        return None
+    version = told.facts.get("version") if isinstance(told.facts, dict) else None
+    fits = isinstance(version, str) and VERSION.fullmatch(version)
+    return Outline(sequence=told.sequence, version=str(version) if fits else "")
