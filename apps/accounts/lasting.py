@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -124,15 +125,18 @@ class Watch:
 _watches: "WeakKeyDictionary[asyncio.AbstractEventLoop, Watch]" = WeakKeyDictionary()
 
 
-class Unknown(Exception):
+class Unknown(Enum):
     """The record is away: it cannot be said who somebody is."""
+
+    UNKNOWN = auto()
 
 
 async def _recognise(right: Right) -> Person | Unknown:
     try:
         return await right.recognise()
     except Error as error:
-        return Unknown(error)
+        log.debug("who has something open cannot be recognised: %s", error)
+        return Unknown.UNKNOWN
     except Exception:
         log.exception("who has something open cannot be recognised; it is closed")
         return None
@@ -147,7 +151,7 @@ def find_ended(
 
     def holds(right: Right, before: Standing) -> bool:
         person = people[right.shown]
-        if isinstance(person, Unknown):
+        if person is Unknown.UNKNOWN:
             return True
         key = person and person.pk
         if key not in standings:

@@ -7,14 +7,14 @@ from typing import Any
 from apps.api.inspect import STATUS, describe_attachments, describe_container
 from apps.containers.models import Container
 from apps.docker_api.image_shapes import HOST, HOST_ID
-from apps.docker_api.options import OWN, RUNTIME, SHARES
+from apps.docker_api.options import ATTACHED, OWN, RUNTIME, SHARES
 from apps.docker_api.versions import STRUCTURED, Version
 from workers.contract.publishing import ALL4, ALL6
 
 RUNNING = "running"
 EXPOSED = "ExposedPorts"
 """Under which `Container.given` holds ports that are told of and not published, as `80/tcp`."""
-KEPT = ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce")
+KEPT = (*ATTACHED, "StdinOnce")
 """Shown as they were asked for."""
 _UNITS = (
     ("seconds", "1 second", 1, 60),

@@ -11,7 +11,9 @@ from apps.docker_api.refusals import EngineError
 from apps.docker_api.shapes import read_object, read_text
 
 RUNTIME = "crun"
-CONFIG = frozenset(
+ATTACHED = ("AttachStdin", "AttachStdout", "AttachStderr")
+"""How the client itself goes on: it says so again when it attaches, or starts the command."""
+CONFIG = frozenset(ATTACHED) | frozenset(
     {
         "Cmd",
         "Entrypoint",
@@ -31,10 +33,6 @@ CONFIG = frozenset(
         "Tty",
         "User",
         "WorkingDir",
-        # How the client itself goes on: it says so again when it attaches.
-        "AttachStdin",
-        "AttachStdout",
-        "AttachStderr",
     }
 )
 HOST_CONFIG = frozenset(
@@ -74,7 +72,7 @@ ENDPOINT = frozenset(
         "NetworkID",
     }
 )
-EXEC = frozenset(
+EXEC = frozenset(ATTACHED) | frozenset(
     {
         "Cmd",
         "ConsoleSize",
@@ -82,10 +80,6 @@ EXEC = frozenset(
         "Tty",
         "User",
         "WorkingDir",
-        # How the client itself goes on: it says so again when it starts the command.
-        "AttachStdin",
-        "AttachStdout",
-        "AttachStderr",
         "Container",
         "Detach",
         "DetachKeys",
