@@ -52,15 +52,14 @@ def serve(config: Path) -> None:
 
     tracing.configure("host worker")
     configuration = read_configuration(config)
-    arguments = [
-        "--quiet",
-        "worker",
-        "--pool=solo",
-        f"--queues=host.{configuration.host}",
-        f"--hostname=worker@{configuration.host}",
-    ]
+    make_app(configuration).worker_main(list_arguments(configuration.host))
+
+
+def list_arguments(host: str) -> list[str]:
+    """Of Celery, to serve the host's queue."""
+    arguments = ["--quiet", "worker", "--pool=solo", f"--queues=host.{host}", f"--hostname=worker@{host}"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
-    make_app(configuration).worker_main([*arguments, *quiet])
+    return [*arguments, *quiet]
 
 
 STATE_DIR = click.option(

@@ -46,7 +46,7 @@ from workers.runtimes import census
 from workers.runtimes.client import Supervisor, SupervisorError
 from workers.runtimes.errors import Refusal
 from workers.tracing import follow
-from workers.transport import OPTIONS, Amqp, use_kept_clients
+from workers.transport import OPTIONS, SOCKET_PATIENCE, Amqp, use_kept_clients
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,8 @@ def read_configuration(path: Path) -> Configuration:
     )
 
 
-def _configure(configuration: Configuration) -> Celery:
+def make_celery(configuration: Configuration) -> Celery:
+    """As `make_app`, without tasks."""
     use_kept_clients()
     app = Celery("workers", broker=spell_for_kombu(configuration.redis_url), amqp=Amqp)
     app.conf.update(
@@ -95,7 +96,7 @@ def _configure(configuration: Configuration) -> Celery:
 
 def make_app(configuration: Configuration) -> Celery:
     """A Celery app that serves this host alone, with its agent thread started."""
-    app = _configure(configuration)
+    app = make_celery(configuration)
     state_dir = Path(configuration.state_dir)
     reports = Queue(SERVER_QUEUE, no_declare=True)
 
@@ -112,8 +113,9 @@ def make_app(configuration: Configuration) -> Celery:
             return False
         return True
 
-    # Longer than the wait for a piece of a transfer.
-    answers = redis.Redis.from_url(configuration.redis_url, socket_timeout=2 * PATIENCE)
+    answers = redis.Redis.from_url(configuration.redis_url, socket_timeout=SOCKET_PATIENCE)
+    # Longer than the wait for a piece of a transfer; not for the agent, who would do nothing else for so long.
+    transfers = redis.Redis.from_url(configuration.redis_url, socket_timeout=2 * PATIENCE)
     agent = Agent(
         host=configuration.host,
         state_dir=state_dir,
@@ -136,7 +138,7 @@ def make_app(configuration: Configuration) -> Celery:
         question = _open(envelope, Question, configuration, unreadable)
         if question is not None and answered.admit(question, time.time()):
             # Some answers take a minute; the next change must not wait for them.
-            askers.submit(_answer_question, question, configuration, answers)
+            askers.submit(_answer_question, question, configuration, answers, transfers)
 
     setup_logging.connect(_leave_logging, weak=False)
     worker_ready.connect(lambda **_: spare_the_loaded(), weak=False)
@@ -194,9 +196,11 @@ def _open(
         return None
 
 
-def _answer_question(question: Question, configuration: Configuration, answers: redis.Redis) -> None:
+def _answer_question(
+    question: Question, configuration: Configuration, answers: redis.Redis, transfers: redis.Redis
+) -> None:
     with follow(question.request):
-        answer = _answer(question, configuration, answers)
+        answer = _answer(question, configuration, transfers)
         log.info("question %s: %s", question.kind, "answered" if answer.ok else f"refused with {answer.code}")
     sealed = seal(answer, host=configuration.host, key=configuration.key, direction="to-server")
     _give(answers, [answer_key(configuration.host, question.id)], sealed)
@@ -217,13 +221,13 @@ def _give(answers: redis.Redis, keys: Sequence[str], sealed: Envelope) -> None:
         log.warning("an answer could not be given: %s", error)
 
 
-def _answer(question: Question, configuration: Configuration, broker: redis.Redis) -> Answer:
+def _answer(question: Question, configuration: Configuration, transfers: redis.Redis) -> Answer:
     """What the supervisor, the name service, the image store or the kernel says to a question of the server."""
     state_dir, arguments = Path(configuration.state_dir), dict(question.arguments)
     result: dict[str, Any] | None
     try:
         if question.kind in IMAGE_KINDS:
-            source = Source(broker, configuration.host, configuration.key)
+            source = Source(transfers, configuration.host, configuration.key)
             result = answer_about_images(question.kind, arguments, Store(folder_of(state_dir)), source)
         else:
             result = _look_up(question.kind, arguments, state_dir)

@@ -9,11 +9,20 @@ from celery.app.amqp import AMQP
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES, redis
 
+SOCKET_PATIENCE = 5.0
+"""Seconds that a broker may take to connect, to take a message or to answer; then it counts as away."""
 OPTIONS: dict[str, object] = {
     "priority_steps": [0],
     # What is taken from a queue is not kept in Redis until it is done, which costs two round trips before each task:
     # any message may be lost, for the record is what counts, and what it lacks is sent again.
     "ack_emulation": False,
+    # A connection may be dead without ever being closed (a broken path, a firewall that has forgotten it, a machine
+    # that lost its power): who publishes gives up after this …
+    "socket_timeout": SOCKET_PATIENCE,
+    "socket_connect_timeout": SOCKET_PATIENCE,
+    # … and who waits for messages connects anew when nothing has come for so long, not even that there is none:
+    # looked at just as often, so that within 1 + 2 × 5 s whoever was deaf hears again.
+    "health_check_interval": 5,
 }
 """kombu's options, of which its documentation of the Redis transport tells."""
 

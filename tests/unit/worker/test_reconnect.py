@@ -6,7 +6,7 @@ from kombu.utils import functional
 
 from netadmin.celery import app as server
 from workers.contract.joining import Configuration
-from workers.tasks import _configure
+from workers.tasks import make_celery
 
 
 class Enough(Exception):
@@ -17,7 +17,7 @@ def make_host(folder: str) -> Celery:
     configuration = Configuration(
         host="node1", key="", epoch="", redis_url=f"unix://{folder}/none", state_dir=folder
     )
-    return _configure(configuration)
+    return make_celery(configuration)
 
 
 @pytest.mark.parametrize("side", ["host", "server"])
