@@ -90,12 +90,15 @@ def _database() -> dict[str, Any]:
                 f"PRAGMA wal_autocheckpoint={BACKSTOP};",
             },
         }
+    # psycopg is there only where it is needed.
+    from netadmin.pooling import POOL, try_again_soon
+
+    try_again_soon()
     return {
         "ENGINE": "django.db.backends.postgresql",
         **parts,
-        # A request that waits for its host keeps its thread, and must not keep a connection. Who finds none within 10 s
-        # is told that the database is away.
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 16, "timeout": 10.0}},
+        # A request that waits for its host keeps its thread, and must not keep a connection.
+        "OPTIONS": {"pool": dict(POOL)},
         # One more round trip when a connection is taken: else each that a restart of PostgreSQL has ended costs
         # somebody a request, or the server's worker a report.
         "CONN_HEALTH_CHECKS": True,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from apps.common.persistence import persist
 from apps.common.statements import Update, select_once, update_and_read_once
 from apps.containers.models import Container
 from apps.delivery.answers import give_answers, write_answer
@@ -66,6 +68,33 @@ def receive(
     many hosts there are shall not delay the one that waits.
     """
     now = datetime.now(UTC)
+    taken = _record(host, report, waiting, now)
+    if taken is None:
+        return None
+    # It is known from here on, and would not be taken in again: what follows must not be lost.
+    persist(partial(_follow_up, host, report, taken, waiting or (), now))
+    return taken.finished
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a report has changed."""
+
+    host: Host
+    comparable: bool
+    """It is of this record's epoch: revisions of another database mean nothing here."""
+    returned: bool
+    """The host was not heard before, and was sent nothing."""
+    news: bool
+    """Something about the host itself."""
+    changed: list[Row]
+    finished: list[Operation]
+
+
+def _record(
+    host: Host, report: Report, waiting: Collection[Operation] | None, now: datetime
+) -> _Taken | None:
+    """All or nothing of the report; None where it does not count."""
     tell = spread if waiting is None else spread_soon
     finished: list[Operation] = []
     changed: list[Row] = []
@@ -81,7 +110,7 @@ def receive(
             renew_epochs()
             locked.refresh_from_db()
         returned = not locked.heard
-        # Revisions of another database mean nothing here; what the host found out about itself does.
+        # What the host found out about itself counts in any epoch.
         comparable = report.epoch == locked.epoch
         news = record_contact(locked, report, comparable, now)
         if locked.offline or locked.hushed:
@@ -92,20 +121,27 @@ def receive(
             news |= take_look(locked, report.look, now)
         if comparable:
             changed, finished = _take_in(locked, report.outcomes, now, tell)
+    return _Taken(locked, comparable, returned, news, changed, finished)
+
+
+def _follow_up(
+    host: Host, report: Report, taken: _Taken, waiting: Collection[Operation], now: datetime
+) -> None:
+    """Who shall know of it is told, and what it means for others is done; twice is the same as once."""
+    finished = taken.finished
     if report.counts is not None:
-        keep_counts(locked.name, report.counts)
-    _tell_missing(locked, report, comparable=comparable, returned=returned)
-    heard = {operation.pk for operation in waiting or ()}
+        keep_counts(host.name, report.counts)
+    _tell_missing(taken.host, report, comparable=taken.comparable, returned=taken.returned)
+    heard = {operation.pk for operation in waiting}
     give_answers({one.pk: write_answer(one) for one in finished if one.pk not in heard})
     announce_operations(finished)
     _log_finished(host, finished)
     failed = [operation for operation in finished if operation.outcome == Operation.Outcome.FAILED]
     if failed:
         _undo(host, failed)
-    _announce(host, changed, finished, news)
-    if comparable:
-        take_ends(host, report, [row for row in changed if isinstance(row, Container)], now)
-    return finished
+    _announce(host, taken.changed, finished, taken.news)
+    if taken.comparable:
+        take_ends(host, report, [row for row in taken.changed if isinstance(row, Container)], now)
 
 
 def _log_finished(host: Host, operations: Sequence[Operation]) -> None:

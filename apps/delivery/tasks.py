@@ -2,11 +2,13 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from celery import shared_task
 from django.db.models import F, OuterRef, Subquery
 
+from apps.common.persistence import persist
 from apps.delivery.endings import find_untold
 from apps.delivery.joining import end_stale_logins
 from apps.delivery.models import Operation
@@ -33,7 +35,11 @@ watch = Watch()
 
 @shared_task(name="server.report")
 def report(envelope: dict[str, Any]) -> None:
-    """Take in a host's report, if it is the host's own."""
+    """Take in a host's report, if it is the host's own. It is in no queue any more: who gave up would lose it."""
+    persist(partial(_take_report, envelope))
+
+
+def _take_report(envelope: dict[str, Any]) -> None:
     host = Host.objects.filter(name=envelope.get("host"), revoked=False).first()
     if host is None:
         log.warning("refused a report of host %r, which is unknown or revoked", envelope.get("host"))
@@ -48,7 +54,7 @@ def report(envelope: dict[str, Any]) -> None:
 def spread_peers(network: str, since: int, request: str = "") -> None:
     """Tell the hosts of an overlay of peers that changed."""
     with follow(request):
-        spread(network, since)
+        persist(partial(spread, network, since))
 
 
 @shared_task
