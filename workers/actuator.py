@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from itertools import groupby
 
 from workers.contract.names import Entry, Holder
-from workers.contract.reports import PORT_TAKEN, SYSCTL_REFUSED, Exit
+from workers.contract.reports import PORT_TAKEN, SYSCTL_REFUSED, Exit, Restart
 from workers.dns.client import NameService, NameServiceError
 from workers.kernel.edge import Kernel
 from workers.kernel.errors import KernelError
@@ -29,7 +29,7 @@ from workers.planning.objects import (
 )
 from workers.publishing.client import PortService, PortServiceError
 from workers.runtimes.client import Supervisor, SupervisorError
-from workers.runtimes.protocol import Run
+from workers.runtimes.protocol import Run, describe
 
 log = logging.getLogger(__name__)
 UNSTARTABLE = (126, 127)
@@ -102,13 +102,11 @@ class Actuator:
             mended.append("The host had been told not to route; that was put right.")
         return mended
 
-    def exits(self) -> list[Exit]:
-        """Processes that have ended and of which nobody has taken notice yet."""
-        return [
-            Exit(container=container, incarnation=run.incarnation, code=run.code or 0, message=run.message)
-            for container, run in self._supervisor.status().items()
-            if run.state == "exited"
-        ]
+    def read_processes(self) -> tuple[list[Exit], list[Restart]]:
+        """Those that have ended and of which nobody has taken notice yet, and those that were begun again."""
+        told = [describe(container, run) for container, run in self._supervisor.status().items()]
+        exits = [news for news in told if isinstance(news, Exit)]
+        return exits, [news for news in told if isinstance(news, Restart)]
 
     def synchronise_names(self, names: Iterable[Name]) -> Results:
         """Make these the only names there are."""

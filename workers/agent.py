@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -120,7 +121,8 @@ class Agent(threading.Thread):
         for socket, name in ((self._dns, "name service"), (self._supervisor, "supervisor of processes")):
             threading.Thread(target=watch_service, args=(socket, name, self.put), daemon=True).start()
         threading.Thread(target=watch_exits, args=(self._supervisor, self.put), daemon=True).start()
-        threading.Thread(target=self._watch_routes, name="routes", daemon=True).start()
+        routes = (partial(self.put, "facts"),)
+        threading.Thread(target=watch_routes, args=routes, name="routes", daemon=True).start()
 
     def _turn(self) -> None:
         now = time.monotonic()
@@ -259,7 +261,8 @@ class Agent(threading.Thread):
         """Observe everything and mend it; False when that could not be done."""
         began = time.monotonic()
         try:
-            for exit_ in self._actuator.exits():
+            exits, restarts = self._actuator.read_processes()
+            for exit_ in exits:
                 self._record_exit(exit_)
             self._actuator.keep_remains(self._reconciler.desired.containers)
             drifted = self._reconciler.look(self._attention.begin(), self._give_way)
@@ -280,6 +283,7 @@ class Agent(threading.Thread):
             took_ms=round(self._reconciler.last_look_ms, 1),
             objects=self._reconciler.counts(),
             mended=tuple(self._drift[:DRIFT]),
+            restarts=tuple(restarts),
         )
         self._report_outcomes(began, look)
         return True
@@ -308,15 +312,15 @@ class Agent(threading.Thread):
         if only_news and facts == self._facts:
             return
         self._facts = facts
-        self._exits += self._untaken_exits()
+        exits, self._exits = self._exits + self._untaken_exits(), []
         counts = self._ledger.tell(self._actuator.done, self._actuator.failed)
-        self._post(facts=facts, counts=counts, feeds=self._feeds.news(), resync=not self._feeds.own.epoch)
+        feeds, anew = self._feeds.news(), not self._feeds.own.epoch
+        self._post(facts=facts, exits=tuple(exits), counts=counts, feeds=feeds, resync=anew)
 
     def _untaken_exits(self) -> list[Exit]:
         """Ends that the server has taken no notice of: its rows still want those containers to run."""
         containers = self._reconciler.desired.containers
-        untaken = find_untaken(containers, self._ended, self._ends)
-        return [exit_ for exit_ in untaken if exit_ not in self._exits]
+        return [end for end in find_untaken(containers, self._ended, self._ends) if end not in self._exits]
 
     def _post(self, **content: object) -> None:
         problems = (*self._reconciler.failures(), *(drift.text for drift in self._drift))[:PROBLEMS]
@@ -344,7 +348,3 @@ class Agent(threading.Thread):
 
     def _read_surroundings(self) -> Surroundings:
         return Surroundings(host=self._host, resolv_conf=read_resolv_conf(), ended=self._ended)
-
-    def _watch_routes(self) -> None:
-        for _ in watch_routes(lambda: self.put("facts")):
-            pass

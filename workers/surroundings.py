@@ -2,7 +2,7 @@
 
 import platform
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,8 +39,8 @@ def read_facts(kernel: Kernel) -> Facts:
     )
 
 
-def watch_routes(told: Callable[[], None]) -> Iterator[None]:
-    """Call `told` whenever a route of the host changed; each step waits for one burst of changes."""
+def watch_routes(told: Callable[[], None]) -> None:
+    """Call `told` whenever a burst of changes of the host's routes is over; for ever."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as notices:
         notices.bind((0, ROUTE_GROUPS))
         while True:
@@ -52,4 +52,3 @@ def watch_routes(told: Callable[[], None]) -> Iterator[None]:
                 while notices.recv(65536):
                     pass
             told()
-            yield

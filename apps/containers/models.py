@@ -97,6 +97,10 @@ class Container(models.Model):
         indexes = [
             models.Index(fields=["host", "revision"]),
             models.Index(fields=["host"], condition=models.Q(applied=False), name="container_unsettled"),
+            # Of those in a state, the ones of which it is not known how they ended.
+            models.Index(
+                fields=["state"], condition=models.Q(exit_code__isnull=True), name="container_end_unknown"
+            ),
         ]
 
     def __str__(self) -> str:

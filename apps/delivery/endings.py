@@ -6,10 +6,11 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.containers import services as containers
 from apps.containers.models import Container
-from apps.containers.restarts import record_restart
+from apps.containers.restarts import pick_unknown, record_restart
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
 from apps.delivery.sender import send_changes, spread
@@ -27,7 +28,8 @@ STOPS = ("container.stop", "container.kill")
 
 def take_ends(host: Host, report: Report, changed: Iterable[Container], at: datetime) -> None:
     """Record the ends of processes. `changed`: containers that the host has changed, which may be stopped by it."""
-    _record_restarts(host, report.restarts, at)
+    seen = report.look.restarts if report.look else ()
+    _record_restarts(host, pick_unknown(host, (*report.restarts, *seen)), at)
     for exit_ in report.exits:
         _record_exit(host, exit_, at)
     _remove_ended(host, changed)
@@ -35,6 +37,13 @@ def take_ends(host: Host, report: Report, changed: Iterable[Container], at: date
 
 def find_untold(heard: datetime) -> dict[UUID, list[Container]]:
     """Containers that have been stopped, but whose end got lost on the way here, by host; of those heard since then."""
+    untold: dict[UUID, list[Container]] = {}
+    for container in list_untold(heard):
+        untold.setdefault(container.host_id, []).append(container)
+    return untold
+
+
+def list_untold(heard: datetime) -> QuerySet[Container]:
     stopped = Container.objects.filter(
         wanted=Container.Wanted.STOPPED,
         state=Container.State.EXITED,
@@ -42,10 +51,7 @@ def find_untold(heard: datetime) -> dict[UUID, list[Container]]:
         host__last_seen__gt=heard,
         host__revoked=False,
     )
-    untold: dict[UUID, list[Container]] = {}
-    for container in stopped.exclude(command=[], entrypoint=[]).select_related("host"):
-        untold.setdefault(container.host_id, []).append(container)
-    return untold
+    return stopped.exclude(command=[], entrypoint=[]).select_related("host")
 
 
 def _record_restarts(host: Host, restarts: Iterable[Restart], at: datetime) -> None:

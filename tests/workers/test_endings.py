@@ -1,9 +1,14 @@
 """How the ends of processes are told to the server."""
 
+import os
+import signal
+import time
+
 from msgspec.structs import replace
 
 from tests.unit.worker.specs import container, endpoint, network
-from tests.workers.host import Host, answers, await_true, namespaces
+from tests.workers.host import Host, answers, await_true, namespaces, run
+from workers.contract.state import RestartPolicy
 
 NET = network("front", "10.1.0.0/24")
 TWO = container("two")
@@ -47,6 +52,20 @@ def test_how_a_stopped_process_ended_is_told_again_to_who_sends_its_row_again(ho
     host.send(host.delta(asked.rows, base=asked.revision))
     last = await_true(lambda: host.exits()[2:])[-1]
     assert (last.container, last.incarnation) == (stopped.id, 1)
+
+
+def test_how_what_was_begun_again_is_becomes_known_with_each_look(host: Host) -> None:
+    """Whatever became of the report that told of it at once."""
+    kept = container("kept", "sleep", "1000", restart=RestartPolicy(name="always"))
+    host.settle(kept)
+    [process] = run("ip", "netns", "pids", "kept").split()
+    os.kill(int(process), signal.SIGKILL)
+    await_true(lambda: [told for report in host.reports for told in report.restarts if told.running])
+    for _ in range(2):
+        host.look()
+        [told] = next(report.look for report in reversed(host.reports) if report.look).restarts
+        assert (told.container, told.incarnation, told.count, told.running) == (kept.id, 1, 1, True)
+        assert abs(told.at - time.time()) < 60
 
 
 def test_a_command_that_is_not_found_is_an_exit_and_told_once(host: Host) -> None:

@@ -49,6 +49,8 @@ class Restart(Struct, frozen=True, kw_only=True):
     code: int
     """How it ended; as `Exit` has it, like the message."""
     message: str = ""
+    at: float = 0.0
+    """When it began again, or had ended, in seconds since 1970; 0: just now."""
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ class Look(Struct, frozen=True, kw_only=True):
     """How many objects of each kind the host has: sandbox, bridge, port, element, remote …"""
     mended: tuple[Drift, ...] = ()
     """What something else had changed; at most DRIFT of them."""
+    restarts: tuple[Restart, ...] = ()
+    """How those processes are that were begun again by themselves: what was told of it before may have been lost."""
 
 
 DRIFT = 20

@@ -232,6 +232,26 @@ class Run(Struct, frozen=True, kw_only=True):
     """How often it was begun again by itself, or is about to be."""
 
 
+def describe(container: str, run: Run, ended: Run | None = None) -> Exit | Restart | None:
+    """What is to be told of it, if anything; `ended`: the run before this one, where that is known."""
+    last = ended or run
+    code, message = last.code or 0, last.message
+    if run.state == "exited":
+        return Exit(container=container, incarnation=run.incarnation, code=code, message=message)
+    if not run.restarts:
+        return None
+    running = run.state == "running"
+    return Restart(
+        container=container,
+        incarnation=run.incarnation,
+        count=run.restarts,
+        running=running,
+        code=code,
+        message=message,
+        at=(run.started_at if running else run.finished_at) or 0.0,
+    )
+
+
 class Overview(Done, frozen=True, kw_only=True):
     containers: dict[str, Run]
 

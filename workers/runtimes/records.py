@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from workers.contract.reports import Exit, Restart
 from workers.contract.state import Struct
 from workers.planning.objects import Process
 from workers.runtimes.protocol import Run, check_name
@@ -105,19 +104,3 @@ def is_alive(record: Record) -> bool:
         return read_start(record.run.pid) == record.start
     except OSError:
         return False
-
-
-def describe(record: Record, ended: Run | None = None) -> Exit | Restart:
-    """What is to be told of it; `ended`: the run before this one, where that is known."""
-    run, last = record.run, ended or record.run
-    code, message = last.code or 0, last.message
-    if run.state == "exited":
-        return Exit(container=record.container, incarnation=run.incarnation, code=code, message=message)
-    return Restart(
-        container=record.container,
-        incarnation=run.incarnation,
-        count=run.restarts,
-        running=run.state == "running",
-        code=code,
-        message=message,
-    )

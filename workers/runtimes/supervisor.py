@@ -24,8 +24,8 @@ from workers.runtimes.keeping import Keeping
 from workers.runtimes.logs import Logs
 from workers.runtimes.namespace import identify_sandbox
 from workers.runtimes.processes import UNKNOWN, Child, Started, Streams, adopt
-from workers.runtimes.protocol import Command, Run
-from workers.runtimes.records import Record, Records, describe, is_alive
+from workers.runtimes.protocol import Command, Run, describe
+from workers.runtimes.records import Record, Records, is_alive
 from workers.runtimes.restarts import lengthen, shall_restart
 from workers.runtimes.starts import begin_first, begin_inside, begin_outside
 from workers.runtimes.stdio import Stdio
@@ -201,8 +201,8 @@ class Supervisor:
     def watch(self, tell: Callable[[Exit | Restart], None]) -> Callable[[], None]:
         """Have each exit and restart told, first those that nobody has forgotten; returns how to leave off."""
         for record in self._known.values():
-            if record.run.state == "exited" or record.run.restarts:
-                tell(describe(record))
+            if news := describe(record.container, record.run):
+                tell(news)
         self._watchers.add(tell)
         return lambda: self._watchers.discard(tell)
 
@@ -312,7 +312,7 @@ class Supervisor:
             log.warning("%s is not begun again: %s", record.container, error)
             self._note_exit(record, getattr(error, "code", UNKNOWN), str(error))
             return
-        self._tell(describe(self._known[record.container], record.run))
+        self._tell(describe(record.container, self._known[record.container].run, record.run))
 
     def _note_exit(self, record: Record, code: int, message: str) -> None:
         self._note_end(record, "exited", code, message, record.run.restarts)
@@ -332,10 +332,12 @@ class Supervisor:
             self._records.save(ended)
         except OSError as error:
             log.error("The exit of %s cannot be recorded: %s", record.container, error)
-        self._tell(describe(ended))
+        self._tell(describe(record.container, run))
         return ended
 
-    def _tell(self, news: Exit | Restart) -> None:
+    def _tell(self, news: Exit | Restart | None) -> None:
+        if news is None:
+            return
         for tell in list(self._watchers):
             tell(news)
 
