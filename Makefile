@@ -39,7 +39,7 @@ screenshots: install-dev
 diff-docker: install-dev
 	@exec $(BIN)/python -m tests.differential $(SEED)
 
-# Each part is killed in each step, at named points and several times: three quarters of an hour.
+# Each part is killed in each step, at named points and several times: half an hour.
 faults: install-dev
 	@FAULTS=full exec $(BIN)/python -m pytest -q -s tests/faults
 

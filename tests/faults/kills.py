@@ -15,7 +15,7 @@ from tests.product import Product
 
 PATIENCE = 60.0
 FULL = os.environ.get("FAULTS") == "full"
-"""Everything is tried, as `make faults` does: three quarters of an hour."""
+"""Everything is tried, as `make faults` does: half an hour."""
 Step = tuple[str, str, object]
 """(method, path, body) of a request."""
 Answer = tuple[int, str]

@@ -40,8 +40,8 @@ BLOWS: tuple[Blow, ...] = (
 )
 """Not the same part twice in a row, for it is started later each time."""
 VICTIMS = ("host worker", "name service", "server worker", "web server", "broker")
-DELAYS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08)
-"""Seconds; a step takes 10 to 60 ms."""
+DELAYS = (0.0, 0.003, 0.006, 0.01, 0.015, 0.02)
+"""Seconds; a step takes 10 to 60 ms: most kills shall come before its end."""
 
 
 def take_turns(blows: list[Blow], rounds: int) -> list[list[Blow]]:
