@@ -7,7 +7,8 @@ export type Subject = { container: string } | { network: string };
 type Figures = { kind: "statistics"; of: Subject; statistics: Schemas["Statistics"] };
 export type Liveness = "connecting" | "live" | "polling";
 
-const GATHER = 40; // ms in which changes are taken in together
+/** ms in which changes are taken in together. One that its host has not made yet will be told again when it has. */
+const GATHER = { underWay: 40, over: 10 };
 const POLL = 5000;
 const LONGEST = 15_000;
 
@@ -17,6 +18,8 @@ let delay = 500;
 let poll: ReturnType<typeof setInterval> | undefined;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let gathered: Change[] = [];
+let gathering: ReturnType<typeof setTimeout> | undefined;
+let due = 0;
 let watched: Subject | null = null;
 const listeners = new Set<() => void>();
 
@@ -26,13 +29,16 @@ function become(next: Liveness): void {
 }
 
 function take(change: Change): void {
-  if (!gathered.length)
-    setTimeout(() => {
-      const changes = gathered;
-      gathered = [];
-      absorb(changes);
-    }, GATHER);
   gathered.push(change);
+  const end = Date.now() + (change.change.endsWith(":pending") ? GATHER.underWay : GATHER.over);
+  if (gathered.length > 1 && end >= due) return;
+  clearTimeout(gathering);
+  due = end;
+  gathering = setTimeout(() => {
+    const changes = gathered;
+    gathered = [];
+    absorb(changes);
+  }, due - Date.now());
 }
 
 /** Opens the socket and keeps it open. */
