@@ -76,37 +76,12 @@ class Supervisor:
         """Drop the remains of all other containers whose process does not run."""
         self._ask(protocol.Keep(containers=tuple(containers)), Done)
 
-    def exec(
-        self,
-        session: str,
-        command: Sequence[str],
-        *,
-        sandbox: str = "",
-        hostname: str = "",
-        env: dict[str, str] | None = None,
-        container: str = "",
-        image: str = "",
-        user: str = "",
-        working_dir: str = "",
-        tty: bool = False,
-        columns: int = 80,
-        rows: int = 24,
-    ) -> int:
-        """Pid of a command whose streams are bridged over Redis; listen before calling."""
-        request = protocol.Exec(
-            session=session,
-            sandbox=sandbox,
-            hostname=hostname,
-            command=tuple(command),
-            env=env or {},
-            container=container,
-            image=image,
-            user=user,
-            working_dir=working_dir,
-            tty=tty,
-            columns=columns,
-            rows=rows,
-        )
+    def exec(self, session: str, command: Sequence[str], **wanted: Any) -> int:
+        """Pid of a command whose streams are bridged over Redis; listen before calling.
+
+        `wanted` as in `protocol.Exec`.
+        """
+        request = protocol.Exec(session=session, command=tuple(command), **wanted)
         return self._ask(request, Started, extra=10.0).pid
 
     def detach(self, session: str, command: Sequence[str], **wanted: Any) -> int:
@@ -117,34 +92,10 @@ class Supervisor:
     def exec_state(self, session: str) -> ExecState:
         return self._ask(protocol.AskExec(session=session), ExecState)
 
-    def run_once(
-        self,
-        command: Sequence[str],
-        *,
-        sandbox: str = "",
-        hostname: str = "",
-        env: dict[str, str] | None = None,
-        container: str = "",
-        image: str = "",
-        user: str = "",
-        working_dir: str = "",
-        timeout: float = 30.0,
-        limit: int = protocol.OUTPUT_LIMIT,
-    ) -> Output:
-        """Run to the end; `limit` in bytes of output, `timeout` in seconds (then code 124)."""
-        request = protocol.RunOnce(
-            sandbox=sandbox,
-            hostname=hostname,
-            command=tuple(command),
-            env=env or {},
-            container=container,
-            image=image,
-            user=user,
-            working_dir=working_dir,
-            timeout=timeout,
-            limit=limit,
-        )
-        return self._ask(request, Output, extra=timeout + 5.0)
+    def run_once(self, command: Sequence[str], **wanted: Any) -> Output:
+        """Run to the end, after its `timeout` with code 124; `wanted` as in `protocol.RunOnce`."""
+        request = protocol.RunOnce(command=tuple(command), **wanted)
+        return self._ask(request, Output, extra=request.timeout + 5.0)
 
     def logs(self, container: str, **wanted: Any) -> str:
         """The last of what it has printed, 1 MiB at most; `wanted` as in `protocol.Excerpt`."""
