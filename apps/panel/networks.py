@@ -34,11 +34,13 @@ class NetworkForm(ServiceForm):
     name = line()
     subnet = line("Empty: the next free block of the pools.", required=False)
     gateway = line("Empty: the lowest address.", required=False)
-    ip_range = line("Automatic addresses are taken from this part.", required=False)
+    ip_range = line("Automatic addresses are taken from this part.", label="IP range", required=False)
     aux_addresses = Pairs(help_text="Addresses to keep free: name=address, one a line.")
     internal = forms.BooleanField(required=False, widget=widgets.UnfoldBooleanSwitchWidget)
-    enable_ipv6 = forms.BooleanField(required=False, widget=widgets.UnfoldBooleanSwitchWidget)
-    subnet_ipv6 = line("With IPv6; empty: chosen.", required=False)
+    enable_ipv6 = forms.BooleanField(
+        label="IPv6 addresses too", required=False, widget=widgets.UnfoldBooleanSwitchWidget
+    )
+    subnet_ipv6 = line("With IPv6; empty: chosen.", label="IPv6 subnet", required=False)
     options = Pairs(help_text="Driver options: key=value, one a line.")
     labels = Pairs(help_text="key=value, one a line.")
 

@@ -85,3 +85,22 @@ def test_a_host_says_what_it_would_mend(page: Page) -> None:
     page.get_by_role("tab", name="Drift").click()
     page.get_by_role("button", name="Show what would be mended now").click()
     expect(page.get_by_text("Nothing to do on any host.")).to_be_visible()
+
+
+def test_long_names_stay_on_a_small_page_and_an_idle_attachment_is_not_called_active(
+    page: Page, product: Product
+) -> None:
+    network = "n" * 128
+    product.do(f"network create {network}")
+    identity = product.do(f"create --name idle --net name={network},alias={'a' * 63}")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/networks/{product.inspect_network(network)['Id']}")
+    expect(page.get_by_role("heading", name=network)).to_be_visible()
+    expect(page.locator("[data-container=idle] [data-state=created]")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.goto(f"/containers/{identity}")
+    expect(page.locator("[data-interface=eth0] [data-state=created]")).to_be_visible()
+    # As it is called, not in capitals.
+    expect(page.get_by_text("node1", exact=True)).to_have_css("text-transform", "none")
+    product.do("rm idle")
+    product.do(f"network rm {network}")

@@ -65,7 +65,7 @@ function Liveness() {
   return (
     <Tooltip label={told} multiline maw={260}>
       <Badge
-        className={`state state-${color}`}
+        className={`state-${color}`}
         color={color}
         variant="light"
         leftSection={<Icon size={12} aria-hidden />}

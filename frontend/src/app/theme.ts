@@ -1,4 +1,4 @@
-import { createTheme, type CSSVariablesResolver } from "@mantine/core";
+import { Badge, createTheme, type CSSVariablesResolver } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "blue",
@@ -7,6 +7,8 @@ export const theme = createTheme({
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
   cursorType: "pointer",
+  // Names are shown in badges, and NODE1 is not the name of node1.
+  components: { Badge: Badge.extend({ defaultProps: { tt: "none" } }) },
 });
 
 /** Small grey text needs more contrast than the library gives it (WCAG 2.2, 1.4.3). */

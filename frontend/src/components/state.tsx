@@ -10,6 +10,7 @@ import {
   IconPlayerPause,
   type Icon,
 } from "@tabler/icons-react";
+import type { Container, Endpoint } from "@/lib/api";
 
 type Look = { color: string; icon: Icon; shape: string };
 
@@ -42,7 +43,7 @@ export const lookOf = (state: string): Look => LOOKS[state] ?? IDLE;
 export function State({ state, message = "" }: { state: string; message?: string }) {
   const { color, icon: Icon } = lookOf(state);
   const badge = (
-    <Badge className={`state state-${color}`} color={color} variant="light" leftSection={<Icon size={12} aria-hidden />} miw="max-content" data-state={state}>
+    <Badge className={`state-${color}`} color={color} variant="light" leftSection={<Icon size={12} aria-hidden />} miw="max-content" data-state={state}>
       {state}
     </Badge>
   );
@@ -55,4 +56,12 @@ export function State({ state, message = "" }: { state: string; message?: string
   ) : (
     badge
   );
+}
+
+/** How a container is on a network: an endpoint that is well does nothing while its container does not run. */
+export const stateOf = (container: Container, endpoint: Endpoint): string =>
+  endpoint.state === "active" && container.state !== "running" ? container.state : endpoint.state;
+
+export function Attachment({ container, endpoint }: { container: Container; endpoint: Endpoint }) {
+  return <State state={stateOf(container, endpoint)} message={endpoint.error || container.error} />;
 }

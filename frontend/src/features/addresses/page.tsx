@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { Mono } from "@/components/copy";
 import { Answered, Empty, Page } from "@/components/page";
-import { State } from "@/components/state";
+import { Attachment, State, stateOf } from "@/components/state";
 import { DataTable, type Column } from "@/components/table";
 import { api, get, list, type Container, type Endpoint, type Subnet } from "@/lib/api";
 import { useContainers, useHosts } from "@/lib/records";
@@ -35,7 +35,7 @@ const held: Column<Held>[] = [
     ),
   },
   { name: "Host", value: ({ container }) => container.host },
-  { name: "State", value: ({ endpoint }) => endpoint.state, width: "120px", cell: ({ endpoint }) => <State state={endpoint.state} message={endpoint.error} /> },
+  { name: "State", value: ({ container, endpoint }) => stateOf(container, endpoint), width: "120px", cell: (row) => <Attachment {...row} /> },
 ];
 
 const share = (row: Subnet): number => (100 * row.used) / Math.max(1, row.used + row.free);

@@ -91,7 +91,7 @@ function Why({ from, to, close }: { from: string; to: string; close: () => void 
             <Stack gap={4} component="ol" pl="md" m={0}>
               {told!.path.map((step, index) => (
                 <Text key={index} component="li" size="sm">
-                  <Badge size="sm" className={`state state-${step.ok ? "green" : "red"}`} color={step.ok ? "green" : "red"} variant="light" mr={6}>
+                  <Badge size="sm" className={`state-${step.ok ? "green" : "red"}`} color={step.ok ? "green" : "red"} variant="light" mr={6}>
                     {step.ok ? "ok" : "no"} {step.step}
                   </Badge>
                   {step.detail}

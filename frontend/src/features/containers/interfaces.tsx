@@ -5,7 +5,7 @@ import { Act } from "@/components/act";
 import { Mono } from "@/components/copy";
 import { Facts } from "@/components/facts";
 import { Empty } from "@/components/page";
-import { State } from "@/components/state";
+import { Attachment } from "@/components/state";
 import { disconnect } from "@/lib/actions";
 import type { Container, Endpoint } from "@/lib/api";
 import { formatBytes } from "@/lib/format";
@@ -43,9 +43,9 @@ function Counters({ counted }: { counted: Counted }) {
   );
 }
 
-type Props = { endpoint: Endpoint; mayChange: boolean; counted?: Counted; samples: Sample[] };
+type Props = { container: Container; endpoint: Endpoint; mayChange: boolean; counted?: Counted; samples: Sample[] };
 
-function Interface({ endpoint, mayChange, counted, samples }: Props) {
+function Interface({ container, endpoint, mayChange, counted, samples }: Props) {
   return (
     <Card withBorder data-interface={endpoint.interface}>
       <Group justify="space-between" mb="xs">
@@ -59,7 +59,7 @@ function Interface({ endpoint, mayChange, counted, samples }: Props) {
               {endpoint.network.name}
             </Anchor>
           </Text>
-          <State state={endpoint.state} message={endpoint.error} />
+          <Attachment container={container} endpoint={endpoint} />
         </Group>
         {mayChange && <Act action={disconnect(endpoint)} />}
       </Group>
@@ -98,6 +98,7 @@ export function Interfaces({ container }: { container: Container }) {
       {own.map((endpoint) => (
         <Interface
           key={endpoint.id}
+          container={container}
           endpoint={endpoint}
           mayChange={rights.endpoint(endpoint.id)}
           counted={statistics.data?.interfaces.find((each) => each.endpoint === endpoint.id)}

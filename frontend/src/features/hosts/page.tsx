@@ -48,7 +48,7 @@ function About({ host }: { host: Host }) {
         ["Routes", host.routes.join(", ") || "none"],
         ["Name servers", host.nameservers.join(", ") || "none"],
         ["Last full look", host.look ? `${formatAge(host.look.at)}, took ${Math.round(host.look.took_ms)} ms` : "none yet"],
-        ["Objects of ours", host.look ? Object.entries(host.look.objects).map(([kind, number]) => `${number} ${kind}`).join(", ") || "none" : "unknown"],
+        ["Objects of ours", host.look ? Object.entries(host.look.objects).map(([kind, number]) => `${kind} ${number}`).join(", ") || "none" : "unknown"],
         ["Added", formatTime(host.created)],
       ]}
     />

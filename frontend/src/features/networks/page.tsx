@@ -6,7 +6,7 @@ import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Act } from "@/components/act";
 import { Copy, Mono } from "@/components/copy";
 import { Answered, Empty, Page, Problem } from "@/components/page";
-import { State } from "@/components/state";
+import { Attachment, State } from "@/components/state";
 import { Attach } from "@/features/containers/attach";
 import { disconnect, removeNetwork } from "@/lib/actions";
 import { api, get, Refusal, type Network } from "@/lib/api";
@@ -81,16 +81,13 @@ function Members({ network, members, rights }: { network: Network; members: Memb
                 <Mono text={endpoint.mac_address} what="MAC address" />
               </Table.Td>
               <Table.Td>{endpoint.interface}</Table.Td>
-              <Table.Td>{endpoint.aliases.join(", ")}</Table.Td>
-              <Table.Td>{endpoint.links.join(", ")}</Table.Td>
+              <Table.Td className="wrapping">{endpoint.aliases.join(", ")}</Table.Td>
+              <Table.Td className="wrapping">{endpoint.links.join(", ")}</Table.Td>
               <Table.Td style={{ whiteSpace: "nowrap" }}>
                 <Traffic rate={rates.get(endpoint.id)?.at(-1)} errors={errors.get(endpoint.id) ?? 0} />
               </Table.Td>
               <Table.Td>
-                <State
-                  state={endpoint.state === "active" && container.state !== RUNNING ? container.state : endpoint.state}
-                  message={endpoint.error || container.error}
-                />
+                <Attachment container={container} endpoint={endpoint} />
               </Table.Td>
               <Table.Td>{wired(network) && rights.endpoint(endpoint.id) && <Act action={disconnect(endpoint)} />}</Table.Td>
             </Table.Tr>
