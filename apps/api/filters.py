@@ -1,5 +1,6 @@
 """What lists may be narrowed by. A filter that does not exist is refused: ignoring it would show too much."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:  # At run time views import this module.
     from rest_framework.views import APIView
 
 PAGING = {"limit", "offset", "format"}
+
+
+def among(choices: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The choices of a filter, and a refusal that names them."""
+    known = ", ".join(value for value, _ in choices)
+    text = f"There is no %(value)r; there are: {known}."
+    return {"choices": choices, "error_messages": {"invalid_choice": text}}
 
 
 class StrictFilters(DjangoFilterBackend):
@@ -96,10 +104,10 @@ class Networks(filters.FilterSet):
     host = filters.CharFilter(method="filter_host", label="name; what spans hosts is on every one")
     name = Parts("name")
     id = Parts("id")
-    driver = filters.MultipleChoiceFilter(choices=Driver.choices, null_value="\0")
+    driver = filters.MultipleChoiceFilter(**among(Driver.choices), null_value="\0")
     label = Labels(label="key or key=value; repeatable")
     type = filters.ChoiceFilter(
-        choices=[("builtin", "predefined"), ("custom", "made by people")], method="filter_type"
+        **among([("builtin", "predefined"), ("custom", "made by people")]), method="filter_type"
     )
     search = filters.CharFilter(method="filter_search", label="part of the name or beginning of the id")
 
@@ -120,7 +128,7 @@ class Networks(filters.FilterSet):
 class Containers(filters.FilterSet):
     host = filters.CharFilter(field_name="host__name")
     name = Parts("name")
-    state = filters.MultipleChoiceFilter(choices=Container.State.choices)
+    state = filters.MultipleChoiceFilter(**among(Container.State.choices))
     network = filters.CharFilter(method="filter_network", label="name or id of a network it is on")
     label = Labels(label="key or key=value; repeatable")
     search = filters.CharFilter(method="filter_search", label="part of the name or beginning of the id")
@@ -178,7 +186,7 @@ class Subnets(filters.FilterSet):
 
 class Pools(filters.FilterSet):
     name = filters.CharFilter()
-    space = filters.ChoiceFilter(choices=Pool.Space.choices)
+    space = filters.ChoiceFilter(**among(Pool.Space.choices))
 
     class Meta:
         model = Pool
@@ -190,7 +198,7 @@ class Operations(filters.FilterSet):
     subject_id = filters.CharFilter()
     actor = filters.CharFilter(field_name="actor_name")
     action = filters.CharFilter()
-    outcome = filters.ChoiceFilter(choices=Operation.Outcome.choices)
+    outcome = filters.ChoiceFilter(**among(Operation.Outcome.choices))
     host = filters.CharFilter(field_name="host__name")
     search = filters.CharFilter(
         method="filter_search",

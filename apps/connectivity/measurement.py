@@ -76,8 +76,9 @@ def check(source: Container, to: str, target: Container | None) -> Verdict:
     if echo is not None:
         path.append(judge_echo(echo, source))
     if lookup is not None:
-        expected = address if target and find_common(source, target) else None
-        path.append(judge_lookup(lookup, expected, has_name_service(source)))
+        common = find_common(source, target) if target else None
+        served = not common[0].network.predefined if common else has_name_service(source)
+        path.append(judge_lookup(lookup, address if common else None, served))
     return Verdict(source, target, to, echo, lookup, path)
 
 
@@ -136,7 +137,7 @@ def measure_matrix(containers: list[Container]) -> tuple[list[Verdict], float]:
     if len(containers) > MOST:
         raise Invalid(
             "too_many",
-            f"{len(containers)} containers are too many to measure; choose at most {MOST}.",
+            f"These are too many containers to measure each with each; choose at most {MOST}.",
             "containers",
         )
     began = time.monotonic()

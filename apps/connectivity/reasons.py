@@ -167,7 +167,7 @@ def has_name_service(container: Container) -> bool:
 
 
 def judge_lookup(lookup: Lookup, address: str | None, served: bool) -> Step:
-    """What the name service said; `served`: the asking container has one."""
+    """What the name service said; `served`: it should know the name, for that is not on the default bridge."""
     if lookup.answers:
         detail = f"{lookup.name} is {', '.join(lookup.answers)}, known by {lookup.step}."
         return Step(

@@ -1,5 +1,6 @@
 """netadmin login, logout, token, grant, failure, version."""
 
+import sys
 from urllib.parse import urlsplit
 
 import click
@@ -19,14 +20,22 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def login(url: str, token: str | None) -> None:
     """Remember a server and a token for it."""
     address = check_url(url)
-    secret = token or click.prompt("Token", hide_input=True, err=True)
-    target = Target(url=address, token=secret.strip())
+    target = Target(url=address, token=(token or _ask_token()).strip())
     person = Client(target).get("me")
     path = write_login(target)
     parts = urlsplit(address)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         click.echo("Warning: the token travels unencrypted; use https outside a trusted network.", err=True)
     click.echo(f"Signed in at {address} as {person['name']} ({person['role']}); stored in {path}.")
+
+
+def _ask_token() -> str:
+    """Typed unseen, or the first line of what is piped in."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Token", hide_input=True, err=True))
+    if secret := sys.stdin.readline().strip():
+        return secret
+    raise Failure("There is no token: give one by --token, or as a line of standard input.")
 
 
 @click.command()

@@ -71,8 +71,11 @@ class Client:
         return data.decode(errors="replace")
 
     def list_all(self, *path: str, params: Params = ()) -> list[dict[str, Any]]:
-        """All results, page after page."""
-        return list(self._pages(path, list(params)))
+        """All results, page after page; a host that does not exist is refused, not one without anything."""
+        found = list(self._pages(path, list(params)))
+        if self.host and not found:
+            self.get("hosts", self.host)
+        return found
 
     def post(self, *path: str, body: Body, wait: float = 0.0) -> Answer:
         """`wait`: seconds that the change itself may take, on top of the usual patience."""

@@ -162,7 +162,10 @@ def plan(session: Session, names: tuple[str, ...], as_json: bool) -> None:
     try:
         for_each(asked, lambda name: plans.append(session.client.get("hosts", name, "plan")))
     finally:
-        (print_json if as_json else print_plans)(plans)
+        if as_json:
+            print_json(plans)
+        elif plans or not asked:
+            print_plans(plans)
 
 
 @click.command(cls=HostCommand)

@@ -31,6 +31,26 @@ def test_a_silent_host_is_a_reason_and_no_error(
     assert (links["host"], links["links"], "does not answer" in links["error"]) == ("node1", [], True)
 
 
+def test_who_shares_only_the_default_bridge_is_told_that_it_has_no_names(
+    pair: None, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(operator, "c", start=True)
+    post(operator, "networks/bridge/connect/", 201, container="a")
+
+    def ask(_host: object, kind: str, *_: object) -> dict[str, Any]:
+        return (
+            {"answers": [{"step": "refused", "rcode": "SERVFAIL", "answers": []}]}
+            if kind == "explain_names"
+            else {}
+        )
+
+    monkeypatch.setattr("apps.connectivity.measurement.ask", ask)
+    last = operator.get("/api/v1/check/?from=a&to=c").json()["path"][-1]
+    assert (last["ok"], "the default bridge has no name service" in last["detail"]) == (False, True)
+    last = operator.get("/api/v1/check/?from=a&to=b").json()["path"][-1]
+    assert (last["ok"], "SERVFAIL" in last["detail"]) == (False, True)
+
+
 def test_readers_may_measure_between_containers_but_send_nothing_elsewhere(
     pair: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.terminal import Terminal
 from tests.unit.cli.conftest import FarEnd, Invoke
 from tests.unit.cli.samples import page
 
@@ -28,12 +29,26 @@ def test_login_checks_the_token_and_stores_it_for_the_owner_alone(
     assert [request.authorization for request in far_end.requests] == ["Bearer nad_k.s"] * 2
 
 
-def test_login_asks_for_a_missing_token_without_showing_it(netadmin: Invoke, remote: Remote) -> None:
+def test_login_asks_for_a_missing_token_without_showing_it(remote: Remote) -> None:
     far_end, url = remote
     far_end.tell("GET", "me/", {"name": "jo", "role": "admin"})
-    result = netadmin("login", url, input="nad_k.s\n")
-    assert result.exit_code == 0 and "nad_k.s" not in result.output
+    terminal = Terminal([sys.executable, "-m", "netadmin.cli", "login", url], os.environ)
+    terminal.read_until("Token: ")
+    terminal.write("nad_k.s\n")
+    assert "nad_k.s" not in terminal.read_until("stored in")
     assert far_end.only.authorization == "Bearer nad_k.s"
+
+
+def test_login_takes_a_token_that_is_piped_in(netadmin: Invoke, remote: Remote) -> None:
+    far_end, url = remote
+    far_end.tell("GET", "me/", {"name": "jo", "role": "admin"})
+    assert netadmin("login", url, input="nad_k.s\n").exit_code == 0
+    assert far_end.only.authorization == "Bearer nad_k.s"
+    refused = netadmin("login", url, input="")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "Error: There is no token: give one by --token, or as a line of standard input.\n",
+    )
 
 
 def test_a_refused_login_stores_nothing(netadmin: Invoke, remote: Remote, clean_environment: Path) -> None:

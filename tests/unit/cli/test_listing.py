@@ -157,3 +157,21 @@ def test_port_lists_what_leads_to_a_container(
     done = netadmin(*words.split())
     assert done.exit_code == status
     assert said in done.output
+
+
+def test_a_list_of_a_host_that_does_not_exist_is_refused(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("GET", "containers/", page())
+    sentence = "There is no host named 'nix'."
+    far_end.tell("GET", "hosts/nix/", {"code": "host_not_found", "message": sentence, "field": "host"}, 404)
+    far_end.tell("GET", "hosts/node2/", {"name": "node2"})
+    result = netadmin("ps", "--host", "nix")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {sentence}\n")
+    assert netadmin("--host", "node2", "ps").exit_code == 0
+
+
+def test_a_plan_of_a_host_that_does_not_exist_says_nothing_of_others(
+    netadmin: Invoke, far_end: FarEnd
+) -> None:
+    result = netadmin("plan", "nix")
+    assert result.exit_code == 1 and "Nothing to do" not in result.stderr
+    assert netadmin("plan", "nix", "--json").stdout == "[]\n"

@@ -242,7 +242,7 @@ def test_ls_can_show_ids_only_whole_or_short_or_everything(netadmin: Invoke, far
 
 
 def test_ls_sends_its_filters(netadmin: Invoke, far_end: FarEnd) -> None:
-    far_end.tell("GET", "networks/", page())
+    far_end.tell("GET", "networks/", page(make_network()))
     words = "network ls -f driver=bridge -f name=x -f name=y --filter label=a=b -f type=custom -f id=06"
     assert netadmin(*words.split(), "--host", "node2").exit_code == 0
     filters = [item for item in far_end.only.query if item[0] not in ("limit", "offset")]

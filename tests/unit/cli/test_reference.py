@@ -41,7 +41,12 @@ def test_every_option_of_a_command_is_explained(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS)
-def test_every_example_is_a_command_line_that_is_understood(path: str) -> None:
+def test_every_example_is_a_command_line_that_is_understood(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("rootfs.tar.gz", "busybox.tar"):
+        (tmp_path / name).touch()
     examples = re.findall(r"^\$ (?:sudo )?netadmin (.+)$", SECTIONS[path], re.MULTILINE)
     assert examples
     for example in examples:
