@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.bench.engine import Reference
 from tests.bench.figures import Figure, compare
 from tests.bench.plain import start_echo
+from tests.dns.flood import ANSWER, NAME
 from tests.dns.host import NameServer, delete_namespace, dig, holder, make_namespace, view, wait_until
 from tests.dns.load import Load
 from tests.dns.load import measure as ask
@@ -32,10 +33,9 @@ UPSTREAM = "127.0.0.53"
 """On the private host's loopback, where both forwarders are."""
 DOCKER_UPSTREAM = "10.202.0.1"
 """Where the engine asks from its container's namespace: its network's own gateway."""
-OURS, ASKER, OUTSIDE = "web", "asker", "far.example.test"
+OURS, ASKER, OUTSIDE = NAME, "asker", "far.example.test"
 FAR_ANSWER = "203.0.113.9"
 FAR = f"--host-record={OUTSIDE},{FAR_ANSWER}"
-ANSWER = "10.1.0.2"
 
 
 @dataclass(frozen=True)
