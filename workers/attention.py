@@ -21,7 +21,7 @@ REST = 0.3
 """Seconds from one look that was caused by notices to the next …"""
 SHARE = 4.0
 """… and this many times as long as the last look took: whoever goes on changing what is ours gets a fifth of us."""
-TURNS = 8
+TURNS = 16
 """Looks in which each sandbox that no notice told of has been looked into once: notices do not tell all there is."""
 SLICE = 0.03
 """Seconds that a look goes on at least before it is broken off for a change that has come …"""

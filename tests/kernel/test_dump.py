@@ -104,3 +104,19 @@ def test_a_look_at_many_links_is_complete(scene: Scene) -> None:
     batch = "".join(f"link set v{number} group 77\n" for number in range(200)) + "link delete group 77\n"
     subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
     assert names == {"lo", net.device} | {f"{end}{number}" for end in "vw" for number in range(200)}
+
+
+def test_a_list_that_is_asked_for_again_tells_what_has_changed(scene: Scene) -> None:
+    scene.network(1)
+    with Look() as look:
+        for device, mtu in (("br-000000000001", 1400), ("lo", 1300)):
+            before = {link.name: link for link in look.links()}
+            run("ip", "link", "set", device, "mtu", str(mtu))
+            after = {link.name: link for link in look.links()}
+            assert after.pop(device) == before.pop(device)._replace(mtu=mtu)
+            assert after == before
+        run("ip", "address", "add", "10.9.9.9/24", "dev", "br-000000000001")
+        assert "10.9.9.9/24" in {row.address for row in look.addresses()}
+        run("ip", "address", "delete", "10.9.9.9/24", "dev", "br-000000000001")
+        assert "10.9.9.9/24" not in {row.address for row in look.addresses()}
+    run("ip", "link", "set", "lo", "mtu", "65536")

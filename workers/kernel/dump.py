@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable
 from ipaddress import IPv6Address
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from workers.kernel.netlink import (
     ADDRESS,
@@ -247,10 +247,12 @@ def parse_neighbour(data: bytes, position: int, end: int) -> NeighbourRow | None
     _, index, state, _, _ = NEIGHBOUR.unpack_from(data, position)
     if not state & NUD_PERMANENT:
         return None
-    found = _payloads(data, position + 12, end)
+    found = _places(data, position + 12, end)
     if _NDA_DST not in found or _NDA_LLADDR not in found:
         return None
-    return NeighbourRow(index, _host(found[_NDA_DST]), found[_NDA_LLADDR].hex(":"))
+    return NeighbourRow(
+        index, _host(data[slice(*found[_NDA_DST])]), data[slice(*found[_NDA_LLADDR])].hex(":")
+    )
 
 
 def _parse_forwarding(data: bytes, position: int, end: int) -> ForwardingRow | None:
@@ -266,7 +268,11 @@ def _parse_forwarding(data: bytes, position: int, end: int) -> ForwardingRow | N
 
 
 class Look(Channel):
-    """A channel that says what there is in its namespace."""
+    """Says what there is in its namespace. What is told in the same words as before is not parsed again: nearly all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parsed: dict[int, dict[bytes, Any]] = {}
 
     def __enter__(self) -> "Look":
         return self
@@ -275,10 +281,10 @@ class Look(Channel):
         self.close()
 
     def links(self) -> list[LinkRow]:
-        return self._dump(RTM_GETLINK, _LINK_REQUEST, RTM_NEWLINK, parse_link)
+        return self._dump_again(RTM_GETLINK, _LINK_REQUEST, RTM_NEWLINK, parse_link)
 
     def addresses(self) -> list[AddressRow]:
-        return self._dump(RTM_GETADDR, bytes(8), RTM_NEWADDR, parse_address)
+        return self._dump_again(RTM_GETADDR, bytes(8), RTM_NEWADDR, parse_address)
 
     def addresses_on(self, ifindex: int) -> list[AddressRow]:
         """Of one device; the kernel leaves the others out."""
@@ -287,7 +293,7 @@ class Look(Channel):
 
     def routes(self) -> list[RouteRow]:
         table = number(_RTA_TABLE, MAIN_TABLE)
-        return self._dump(RTM_GETROUTE, bytes(12) + table, RTM_NEWROUTE, parse_route)
+        return self._dump_again(RTM_GETROUTE, bytes(12) + table, RTM_NEWROUTE, parse_route)
 
     def neighbours(self) -> list[NeighbourRow]:
         return self._dump(RTM_GETNEIGH, bytes(12), RTM_NEWNEIGH, parse_neighbour)
@@ -326,3 +332,19 @@ class Look(Channel):
                 continue
             return [row for row in found if row is not None]
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    # Not of neighbours, whose age is told with each.
+    def _dump_again(
+        self, request: int, body: bytes, answer: int, parse: Callable[[bytes, int, int], Row | None]
+    ) -> list[Row]:
+        before, now = self._parsed.get(request, {}), {}
+
+        def parse_new(data: bytes, start: int, end: int) -> Row | None:
+            said = data[start:end]
+            row: Row | None = before[said] if said in before else parse(data, start, end)
+            now[said] = row
+            return row
+
+        rows = self._dump(request, body, answer, parse_new)
+        self._parsed[request] = now
+        return rows
