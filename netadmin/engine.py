@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 HIJACKING = re.compile(rb"POST \S*/hosts/[^/ ]+/\S*(?:exec/[^/ ]+/start|containers/\S+/attach)[/? ]")
 """Requests after which the connection may become a raw stream."""
 
+LONGEST_HEAD = 256 * 1024
+"""Bytes, and one read more. h11's protocol has 64 KiB."""
+
 
 class RawConnection:
     """What a hijacked connection is from then on: bytes both ways, each direction with an end of its own."""
@@ -78,7 +81,13 @@ class EngineProtocol(H11Protocol):
 
 
 class WebProtocol(HttpToolsProtocol):
-    """The quick one; at a request that may take the connection over it makes way for the other."""
+    """The quick one; at a request that may take the connection over it makes way for the other.
+
+    Its parser keeps of a head, or of what follows a body, whatever comes, from whomever: here that has an end.
+    """
+
+    _unfinished = 0
+    """Bytes since a body went on or a request was complete."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -89,8 +98,19 @@ class WebProtocol(HttpToolsProtocol):
         idle = self.cycle is None or self.cycle.response_complete
         if idle and data.startswith(b"POST ") and HIJACKING.match(data.partition(b"\r\n")[0]):
             self._make_way(data)
-        else:
-            super().data_received(data)
+            return
+        self._unfinished += len(data)
+        super().data_received(data)
+        if self._unfinished > LONGEST_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is longer than is allowed.")
+
+    def on_body(self, body: bytes) -> None:
+        self._unfinished = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unfinished = 0
+        super().on_message_complete()
 
     def _make_way(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

@@ -5,11 +5,13 @@ takes it through the event loop once more for each middleware that knows nothing
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
+from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -18,6 +20,9 @@ from django.db import close_old_connections
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
+
+from apps.common.errors import TooLarge
+from apps.common.refusing import check_size, refuse
 
 MOST = 256
 """Requests answered at once. One that waits for its host keeps its thread; a thread is only made when none is idle."""
@@ -34,6 +39,9 @@ class ThreadedHandler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
+        except TooLarge as error:
+            await refuse(scope, send, error, (b"connection", b"close"))
+            return
         loop = asyncio.get_running_loop()
         response = await loop.run_in_executor(self._threads, copy_context().run, self._answer, scope, body)
         if not isinstance(response, StreamingHttpResponse):
@@ -45,6 +53,27 @@ class ThreadedHandler(ASGIHandler):
             await self._send_until_disconnect(response, receive, send)
         finally:
             await loop.run_in_executor(self._threads, response.close)
+
+    async def read_body(self, receive: Any) -> Any:
+        """RequestAborted without the whole of it, TooLarge of more than is taken: Django's own keeps any amount on disk
+        before it asks who sends it."""
+        # Whoever asked for it closes it.
+        file = tempfile.SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size += len(message.get("body", b""))
+            try:
+                if message["type"] == "http.disconnect":
+                    raise RequestAborted
+                check_size(size)
+            except (RequestAborted, TooLarge):
+                file.close()
+                raise
+            file.write(message.get("body", b""))
+            more = message.get("more_body", False)
+        file.seek(0)
+        return file
 
     def _answer(self, scope: Any, body: Any) -> HttpResponseBase:
         """In a thread of ours: everything but sending."""

@@ -62,6 +62,12 @@ class Conflict(DomainError):
     status = 409
 
 
+class TooLarge(DomainError):
+    """More was sent than anything here takes."""
+
+    status = 413
+
+
 class TooMany(DomainError):
     """It was tried too often; time helps."""
 

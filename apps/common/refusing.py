@@ -4,7 +4,10 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, TooLarge
+
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a request's body; archives of images apart."""
 
 
 async def refuse(
@@ -24,3 +27,9 @@ async def refuse(
         }
     )
     await send({"type": f"{kind}.response.body", "body": body})
+
+
+def check_size(size: int) -> None:
+    """Of a body, as far as it has come."""
+    if size > LARGEST:
+        raise TooLarge("body_too_large", f"A request may have {LARGEST >> 20} MiB; send less at once.")

@@ -13,6 +13,7 @@ STATUS = {
     "Forbidden": 403,
     "NotFound": 404,
     "Conflict": 409,
+    "TooLarge": 413,
     "TooMany": 429,
     "Unavailable": 503,
     "Full": 507,

@@ -11,6 +11,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from apps.common.refusing import LARGEST
 from netadmin.handler import ThreadedHandler
 
 meeting = threading.Barrier(2)
@@ -98,6 +99,23 @@ def test_a_thread_keeps_its_database_connection_for_the_next_request(handler: Th
     first, second = asyncio.run(twice())
 
     assert first[0] == 200 and first == second
+
+
+@pytest.mark.parametrize(("size", "status"), [(LARGEST, 404), (LARGEST + 1, 413)])
+def test_a_body_has_an_end_before_anybody_is_asked_who_sends_it(
+    handler: ThreadedHandler, size: int, status: int
+) -> None:
+    async def send() -> tuple[int, bytes]:
+        client = begin(handler, "nowhere")
+        for left in range(size, 0, -(1 << 20)):
+            await client.send_input(
+                {"type": "http.request", "body": bytes(min(left, 1 << 20)), "more_body": left > 1 << 20}
+            )
+        return await read(client)
+
+    told, body = asyncio.run(send())
+    assert told == status
+    assert (b"body_too_large" in body) is (status == 413)
 
 
 def test_what_is_sent_in_pieces_arrives_whole(handler: ThreadedHandler) -> None:

@@ -71,6 +71,35 @@ def test_no_header_makes_a_tcp_request_local(tmp_path: Path) -> None:
     asyncio.run(serve(path, scene))
 
 
+def test_a_head_without_an_end_is_not_kept(tmp_path: Path) -> None:
+    async def scene(port: int) -> None:
+        for begin, piece in (
+            (b"GET / HTTP/1.1\r\nX: ", b"x" * 65536),
+            (b"GET / HTTP/1.1\r\n", b"A: 1\r\n" * 10000),
+            (b"GET /", b"x" * 65536),
+            (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", b"T: 1\r\n" * 10000),
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(begin)
+            sent = 0
+            # A kernel holds some megabytes of what nobody reads.
+            while not reader.at_eof() and sent < 64 << 20:
+                try:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                    if reader._buffer:  # type: ignore[attr-defined]
+                        await asyncio.sleep(0.01)
+                except ConnectionError:
+                    break
+                sent += len(piece)
+            assert sent < 64 << 20, begin
+            writer.close()
+        assert await ask(asyncio.open_connection("127.0.0.1", port), f"X: {'x' * 60000}\r\n") == b"somebody"
+
+    asyncio.run(serve(tmp_path / "web.sock", scene))
+
+
 def test_a_socket_file_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "web.sock"
     with socket.socket(socket.AF_UNIX) as dead:
