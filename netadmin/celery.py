@@ -10,13 +10,14 @@ from netadmin.environment import Environment
 from workers.transport import OPTIONS, Amqp, use_kept_clients
 
 use_kept_clients()
-app = Celery("netadmin", broker=Environment.read().broker_url, amqp=Amqp)
+app = Celery("netadmin", broker=Environment.read().broker_url, amqp=Amqp, task_cls="netadmin.messages:Task")
 app.conf.update(
     broker_transport_options=OPTIONS,
     task_serializer="json",
     accept_content=["json"],
     task_ignore_result=True,
     task_default_queue="server",
+    worker_enable_remote_control=False,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

@@ -15,6 +15,7 @@ from celery.signals import setup_logging, worker_ready
 from django.conf import settings
 
 from netadmin.celery import app
+from netadmin.messages import keep_own_tasks
 from netadmin.pulse import give_pulse
 from workers.checkpoints import work_off_for_ever
 from workers.garbage import begin_to_load, spare_the_loaded
@@ -48,6 +49,7 @@ def main() -> None:
     name_process("server worker")
     setup_logging.connect(_leave_logging)
     worker_ready.connect(_begin)
+    keep_own_tasks(app)
     app.worker_main(
         [
             "--quiet",

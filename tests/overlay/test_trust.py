@@ -2,14 +2,18 @@
 
 import json
 import subprocess
+from typing import Any
 
 import pytest
 import redis
+from celery import signature
+from kombu import Queue
 
 from tests.fleet import Fleet, await_true
 from tests.product import NETADMIN
 from workers.contract.broker import with_authority
 from workers.contract.joining import Configuration
+from workers.tasks import make_celery
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,40 @@ def test_a_login_is_good_for_its_own_host_only(fleet: Fleet, stolen: Configurati
             client.execute_command(*command)
     assert client.lpush("server", "not even JSON") >= 1
     await_true(lambda: fleet.state_of("node3") == "online", "the server goes on")
+
+
+LATER = {
+    "task": "workers.apply",
+    "args": [{}],
+    "kwargs": {},
+    "options": {"queue": "elsewhere"},
+    "subtask_type": None,
+}
+REPORT = [{"host": "node2"}]
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "besides"),
+    [
+        ("server.report", REPORT, {"link": signature(LATER)}),
+        ("server.report", [None], {"link_error": signature(LATER)}),
+        ("server.report", REPORT, {"chain": [LATER]}),
+        ("celery.group", [[LATER], [["x", None], [[["y", None], None]]], "x", []], {}),
+    ],
+    ids=["link", "link after an error", "chain", "Celery's group"],
+)
+def test_what_a_login_puts_into_the_servers_queue_leads_nowhere_else(
+    fleet: Fleet, stolen: Configuration, task: str, arguments: list[Any], besides: dict[str, Any]
+) -> None:
+    app, queue = make_celery(stolen), Queue("server", no_declare=True)
+    state_dir = fleet.product.state_dir
+    password = (state_dir / "redis_password").read_text()
+    with redis.Redis(unix_socket_path=str(state_dir / "redis" / "redis.sock"), password=password) as broker:
+        # One after the other: what comes of the first is done when the second has been taken.
+        for name, given, more in ((task, arguments, besides), ("server.report", REPORT, {})):
+            app.send_task(name, args=given, queue=queue, argsrepr="(forged)", **more)  # type: ignore[arg-type]
+            await_true(lambda: broker.llen("server") == 0, "the server's worker takes what comes")
+        assert broker.keys("*elsewhere*") == []
 
 
 def test_without_a_login_or_with_another_authority_nobody_comes_in(stolen: Configuration) -> None:
