@@ -4,7 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+# A busy machine takes longer over an example than a test can know.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 skipped: list[str] = []
 
 

@@ -10,7 +10,7 @@ from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
-from apps.delivery.rights import StillMay
+from apps.delivery.rights import StillMay, demand
 from apps.docker_api.containers import await_end, find
 from apps.docker_api.raw_streams import Escape, feeding, read_keys, take_over
 from apps.docker_api.refusals import EngineError
@@ -116,6 +116,7 @@ def resize(request: Request, facts: dict[str, str]) -> Answer:
     if not (0 < rows < 10000 and 0 < columns < 10000):
         raise EngineError(400, "the window's size must be given as h and w")
     container = find(request, facts)
+    demand(request.user, "container.attach", container)
     lifecycle.refuse_stopped(container)
     size = {"container": container.pk, "columns": columns, "rows": rows}
     ask(container.host, "resize", size, settings.NETADMIN_ANSWER_TIMEOUT)

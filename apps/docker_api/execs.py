@@ -11,7 +11,7 @@ from apps.common.errors import DomainError
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
 from apps.delivery.questions import ask
-from apps.delivery.rights import StillMay
+from apps.delivery.rights import StillMay, demand
 from apps.docker_api import exec_records
 from apps.docker_api.containers import find
 from apps.docker_api.exec_records import Exec
@@ -107,6 +107,7 @@ async def change_size(request: Request, facts: dict[str, str]) -> Answer:
     if not (0 < rows < 10000 and 0 < columns < 10000):
         raise EngineError(400, "the window's size must be given as h and w")
     container = await in_thread(_find_container, request, found)
+    await in_thread(demand, request.user, "container.exec", container)
     await resize(container.host, found.id, columns, rows)
     return Answer(status=200)
 

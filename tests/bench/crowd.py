@@ -18,7 +18,6 @@ WORKERS = ("workers --config", "workers.dns")
 MEMORY, LOOK, IDLE, BACK = 150.0, 500.0, 0.5, 10.0
 """Megabytes; milliseconds; per cent of a core; seconds."""
 CLIENTS = 4
-WATCHED = 60.0
 PATIENCE = 120.0
 PROMISE = "promised"
 
@@ -30,8 +29,9 @@ def measure() -> list[Figure]:
         _fill(product)
         # There is news of each sandbox: the first look since they were made looks into all.
         first = _await_look(product)
-        steady = _await_look(product)
-        figures = [*_hold(), _idle(), _figure("full look with nothing to do", steady)]
+        _await_look(product)
+        idle, steady = _idle(product)
+        figures = [*_hold(), idle, _figure("full look with nothing to do", steady)]
         figures.append(_figure("the first one, which looks into every sandbox", first))
         product.end()
         # Nothing of ours in the kernel and all that is recorded on disk: as after the machine's restart.
@@ -87,13 +87,14 @@ def _hold() -> list[Figure]:
     return [Figure(name, round(held, 1), "MB", MEMORY, PROMISE, round(held / MEMORY, 2), 1)]
 
 
-def _idle() -> Figure:
+def _idle(product: Product) -> tuple[Figure, float]:
+    """From the end of one look till the end of the next, and how long that took."""
     folders = list(_processes().values())
-    before = sum(map(_processor, folders))
-    time.sleep(WATCHED)
-    share = (sum(map(_processor, folders)) - before) / WATCHED * 100
+    before, began = sum(map(_processor, folders)), time.monotonic()
+    took = _await_look(product)
+    share = (sum(map(_processor, folders)) - before) / (time.monotonic() - began) * 100
     name = f"processor of both when nothing is asked, {SIZE} endpoints"
-    return Figure(name, round(share, 2), "%", IDLE, PROMISE, round(share / IDLE, 2), 1)
+    return Figure(name, round(share, 2), "%", IDLE, PROMISE, round(share / IDLE, 2), 1), took
 
 
 def _processor(folder: Path) -> float:

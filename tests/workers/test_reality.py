@@ -44,7 +44,7 @@ def carry_out(kernel: Kernel, wanted: Objects) -> None:
             kernel.remove(before)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(states(commands=False), min_size=2, max_size=3))
 def test_the_real_kernel_arrives_at_any_state_from_any_other(
     emptied_once: None, several: list[HostState]

@@ -69,7 +69,7 @@ def test_the_description_is_made_without_a_warning() -> None:
 
 @pytest.mark.django_db
 @schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_description_knows(case: Any, token: str, settings: Any) -> None:
     settings.NETADMIN_ANSWER_TIMEOUT = 0.01
     if case.path.endswith("/exec/") and isinstance(case.body, dict):

@@ -19,7 +19,7 @@ def end_processes(wanted: Objects, found: Objects) -> Objects:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(states(fleet=True), states(fleet=True))
 def test_the_plan_between_any_two_states_arrives_and_a_second_is_empty(
     before: HostState, after: HostState
@@ -32,7 +32,7 @@ def test_the_plan_between_any_two_states_arrives_and_a_second_is_empty(
     assert kernel.objects.keys() == wanted.keys()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(states(fleet=True))
 def test_nothing_is_left_of_any_state(state: HostState) -> None:
     kernel = StandIn(end_processes({}, render_all(state)))
