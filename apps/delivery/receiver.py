@@ -23,6 +23,7 @@ from apps.delivery.news import announce_operations
 from apps.delivery.outcomes import Row, find_unsettled, record_outcomes
 from apps.delivery.sender import send_changes, send_peers, spread, spread_soon
 from apps.delivery.silence import welcome
+from apps.delivery.undoing import undo
 from apps.delivery.unreadable import note_unreadable
 from apps.events.door import announce
 from apps.hosts.models import Host
@@ -30,16 +31,13 @@ from apps.hosts.services import advance, lock, record_contact, record_facts, ren
 from apps.ipam.services import release_addresses
 from apps.networks.models import Endpoint, Membership, Network
 from apps.networks.services import peers
-from apps.networks.services.endpoints import drop
-from apps.networks.services.lifecycle import give_up_start
 from apps.networks.services.memberships import abandoned, leave_abandoned, lock_spanning
-from apps.networks.services.networks import forget_network, remove_network
+from apps.networks.services.networks import forget_network
 from workers.contract.envelope import Misshapen, unseal
 from workers.contract.reports import Outcome, Report
 from workers.tracing import follow
 
 log = logging.getLogger(__name__)
-STARTS = ("container.create", "container.start", "container.restart")
 
 
 def take_in(
@@ -138,7 +136,7 @@ def _follow_up(
     _log_finished(host, finished)
     failed = [operation for operation in finished if operation.outcome == Operation.Outcome.FAILED]
     if failed:
-        _undo(host, failed)
+        undo(host, failed)
     _announce(host, taken.changed, finished, taken.news)
     if taken.comparable:
         take_ends(host, report, [row for row in taken.changed if isinstance(row, Container)], now)
@@ -280,26 +278,3 @@ def _pending(host: UUID, acked: int) -> QuerySet[Operation]:
 @update_and_read_once
 def _close(host: UUID, acked: int, at: datetime) -> Update[Operation]:
     return Update(_of_host(host, acked), {"outcome": Operation.Outcome.DONE, "finished": at})
-
-
-def _undo(host: Host, failed: Collection[Operation]) -> None:
-    """A creation that the host could not make true leaves nothing behind, as its answer says."""
-    created = [operation.subject_id for operation in failed if operation.action == "network.create"]
-    connected = [operation.subject_id for operation in failed if operation.action == "endpoint.connect"]
-    with transaction.atomic():
-        locked = advance(host.pk)
-        for network in Network.objects.filter(pk__in=created, removing=False):
-            remove_network(locked, network)
-        drop(Endpoint.objects.filter(pk__in=connected, removing=False), locked.revision)
-        for operation in failed:
-            if operation.action in STARTS and operation.code:
-                _give_up_start(locked, operation)
-        transaction.on_commit(partial(send_changes, locked, since=locked.revision - 1))
-
-
-def _give_up_start(host: Host, operation: Operation) -> None:
-    """Who asked was told that it does not run: nor shall it by itself when nobody expects it any more."""
-    started = Container.objects.filter(pk=operation.subject_id, revision=operation.revision)
-    for container in started.filter(wanted=Container.Wanted.RUNNING):
-        give_up_start(host, container, message=operation.message, at=datetime.now(UTC))
-        peers.refresh([container.pk], spread)

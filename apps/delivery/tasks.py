@@ -16,6 +16,7 @@ from apps.delivery.news import announce_operations
 from apps.delivery.receiver import finish_removal, take_in
 from apps.delivery.sender import send_again, send_changes, send_peers, spread
 from apps.delivery.silence import Watch
+from apps.delivery.undoing import find_not_undone, undo
 from apps.hosts.models import SILENT_AFTER, Host
 from apps.networks.models import Membership, Network
 from apps.networks.services import peers
@@ -28,6 +29,8 @@ PATIENCE = timedelta(seconds=30)
 """How long a host may be busy with a change before it is asked again what became of it."""
 FEED_PATIENCE = timedelta(seconds=15)
 """A host tells with its beat, every ten seconds, which peers it has taken in."""
+UNDONE_WITHIN = timedelta(seconds=10)
+"""Who takes in the report of a failure undoes what was asked for at once."""
 DEPARTED_KEPT = timedelta(minutes=10)
 """A host that was away for longer gets the whole list of peers."""
 watch = Watch()
@@ -74,6 +77,8 @@ def resync() -> None:
             send_changes(host, since=since)
     for ended in find_untold(heard).values():
         send_again(ended[0].host, ended)
+    for refusing, failed in find_not_undone(now - UNDONE_WITHIN).items():
+        undo(refusing, failed)
     behind = Membership.objects.filter(
         removing=False,
         host__last_seen__gt=heard,

@@ -89,10 +89,11 @@ def test_a_shell_on_a_terminal_is_run_left_attached_to_and_ended(docker: Docker)
 def test_two_who_are_attached_see_the_same(docker: Docker) -> None:
     docker.do("run -itd --name box host cat")
     first, second = (Terminal([*docker.command, "attach", "box"], docker.environment) for _ in range(2))
-    # What was printed before somebody was attached is not shown to him: who sees his own word is.
-    for each in (first, second):
-        each.write("here\n")
-        each.read_until("here\nhere\n")
+    # What was printed before somebody was attached is not shown to him: who sees his own word is. Each has his own: who
+    # saw that of the other would go on before his has been read.
+    for each, word in ((first, "first"), (second, "second")):
+        each.write(f"{word}\n")
+        each.read_until(f"{word}\n{word}\n")
     first.write("hello\n")
     for each in (first, second):
         each.read_until("hello\nhello\n")
