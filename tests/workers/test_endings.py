@@ -26,15 +26,18 @@ def test_the_end_of_a_process_is_reported_and_its_sandbox_is_gone(host: Host) ->
     assert not answers("two", "short")
 
 
-def test_an_ended_process_is_told_once_and_stays_ended_over_restarts(host: Host) -> None:
+def test_an_ended_process_stays_ended_over_restarts_and_is_told_until_its_row_says_so(host: Host) -> None:
     short = container("short", "true")
     host.settle(short)
     await_true(host.exits)
     host.look()
+    assert len(host.exits()) == 1
     host.kill_agent()
     host.start_agent()
     await_true(lambda: [o for o in host.outcomes() if o.id == short.id][1:])
-    assert len(host.exits()) == 1
+    # The row still says that it is to run: whoever sent it may never have heard of the end.
+    await_true(lambda: host.exits()[1:])
+    assert {(exit_.container, exit_.incarnation) for exit_ in host.exits()} == {(short.id, 1)}
     assert namespaces() == []
 
 
