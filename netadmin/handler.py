@@ -22,10 +22,12 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from apps.common.errors import TooLarge
-from apps.common.refusing import check_size, refuse
+from apps.common.refusing import refuse
 
 MOST = 256
 """Requests answered at once. One that waits for its host keeps its thread; a thread is only made when none is idle."""
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a request's body; archives of images apart."""
 
 
 class ThreadedHandler(ASGIHandler):
@@ -66,7 +68,10 @@ class ThreadedHandler(ASGIHandler):
             try:
                 if message["type"] == "http.disconnect":
                     raise RequestAborted
-                check_size(size)
+                if size > LARGEST:
+                    raise TooLarge(
+                        "body_too_large", f"A request may have {LARGEST >> 20} MiB; send less at once."
+                    )
             except (RequestAborted, TooLarge):
                 file.close()
                 raise

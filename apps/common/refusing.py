@@ -4,10 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from apps.common.errors import DomainError, TooLarge
-
-LARGEST = 4 * 1024 * 1024
-"""Bytes of a request's body; archives of images apart."""
+from apps.common.errors import DomainError
 
 
 async def refuse(
@@ -27,9 +24,3 @@ async def refuse(
         }
     )
     await send({"type": f"{kind}.response.body", "body": body})
-
-
-def check_size(size: int) -> None:
-    """Of a body, as far as it has come."""
-    if size > LARGEST:
-        raise TooLarge("body_too_large", f"A request may have {LARGEST >> 20} MiB; send less at once.")

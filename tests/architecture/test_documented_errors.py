@@ -37,7 +37,7 @@ FRAMEWORK = {
 def raised_codes() -> set[tuple[str, int]]:
     """(code, status) of every domain error that is raised with a literal code, and of those that hosts report."""
     codes = {(code, STATUS["Conflict"]) for code in CODES}
-    for path in (ROOT / "apps").rglob("*.py"):
+    for path in [*(ROOT / "apps").rglob("*.py"), *(ROOT / "netadmin").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if (
                 isinstance(node, ast.Call)

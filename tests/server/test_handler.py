@@ -11,8 +11,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-from apps.common.refusing import LARGEST
-from netadmin.handler import ThreadedHandler
+from netadmin.handler import LARGEST, ThreadedHandler
 
 meeting = threading.Barrier(2)
 ended = threading.Event()
