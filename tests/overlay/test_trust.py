@@ -2,29 +2,48 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from celery import signature
 from kombu import Queue
 
 from tests.fleet import Fleet, await_true
+from tests.overheard import bring, envelope_of, overhearing
 from tests.product import NETADMIN
 from workers.contract.broker import with_authority
+from workers.contract.envelope import seal
 from workers.contract.joining import Configuration
+from workers.contract.state import Delta, Row
 from workers.tasks import make_celery
+
+
+@pytest.fixture(scope="module")
+def broker(fleet: Fleet) -> Iterator[redis.Redis]:
+    """As whoever owns it has it."""
+    state_dir = fleet.product.state_dir
+    password = (state_dir / "redis_password").read_text()
+    with redis.Redis(unix_socket_path=str(state_dir / "redis" / "redis.sock"), password=password) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
 def stolen(fleet: Fleet) -> Configuration:
     """What somebody finds on node2."""
-    folder = fleet.machines["node2"].folder / "hosts" / "node2"
+    return read_configuration(fleet, "node2")
+
+
+def read_configuration(fleet: Fleet, host: str) -> Configuration:
+    folder = fleet.machines[host].folder / "hosts" / host
     path = folder / "worker.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    found = json.loads(path.read_text())
-    url = with_authority(found["redis_url"], str(folder / "broker.pem"))
-    return Configuration(**{**found, "redis_url": url})
+    found = msgspec.json.decode(path.read_bytes(), type=Configuration)
+    url = with_authority(found.redis_url, str(folder / "broker.pem"))
+    return msgspec.structs.replace(found, redis_url=url)
 
 
 def test_a_login_is_good_for_its_own_host_only(fleet: Fleet, stolen: Configuration) -> None:
@@ -74,17 +93,57 @@ REPORT = [{"host": "node2"}]
     ids=["link", "link after an error", "chain", "Celery's group"],
 )
 def test_what_a_login_puts_into_the_servers_queue_leads_nowhere_else(
-    fleet: Fleet, stolen: Configuration, task: str, arguments: list[Any], besides: dict[str, Any]
+    stolen: Configuration, broker: redis.Redis, task: str, arguments: list[Any], besides: dict[str, Any]
 ) -> None:
     app, queue = make_celery(stolen), Queue("server", no_declare=True)
-    state_dir = fleet.product.state_dir
-    password = (state_dir / "redis_password").read_text()
-    with redis.Redis(unix_socket_path=str(state_dir / "redis" / "redis.sock"), password=password) as broker:
-        # One after the other: what comes of the first is done when the second has been taken.
-        for name, given, more in ((task, arguments, besides), ("server.report", REPORT, {})):
-            app.send_task(name, args=given, queue=queue, argsrepr="(forged)", **more)  # type: ignore[arg-type]
-            await_true(lambda: broker.llen("server") == 0, "the server's worker takes what comes")
-        assert broker.keys("*elsewhere*") == []
+    # One after the other: what comes of the first is done when the second has been taken.
+    for name, given, more in ((task, arguments, besides), ("server.report", REPORT, {})):
+        app.send_task(name, args=given, queue=queue, argsrepr="(forged)", **more)  # type: ignore[arg-type]
+        await_true(lambda: broker.llen("server") == 0, "the server's worker takes what comes")
+    assert broker.keys("*elsewhere*") == []
+
+
+def test_what_is_sent_to_a_host_again_is_not_done_again(
+    fleet: Fleet, broker: redis.Redis, tmp_path: Path
+) -> None:
+    do, marks = fleet.product.do, tmp_path / "marks"
+    do("run -d --name=v --host node3")
+    with overhearing(broker, "host.node3") as read:
+        do("run -d --name=r --host node3")
+        done = fleet.product.run("exec", "v", "sh", "-c", f"echo x >>{marks}")
+        assert done.returncode == 0, done.stderr
+        heard = read()
+    do("rm -f r")
+    assert marks.read_text() == "x\n" and len(heard) >= 2
+    broker.lpush("host.node3", *heard)
+    # A host takes one after the other: with these two done, what was sent again is behind it.
+    do("run -d --name=w --host node3")
+    do("exec v true")
+    assert marks.read_text() == "x\n"
+    assert fleet.sandboxes("node3") == {"v", "w"}
+
+
+@pytest.mark.parametrize("fault", ["forged", "altered", "another host's", "sent back"])
+def test_what_the_server_has_not_said_is_not_done(fleet: Fleet, broker: redis.Redis, fault: str) -> None:
+    do, key = fleet.product.do, read_configuration(fleet, "node3").key
+    with overhearing(broker, "host.node3") as read:
+        do("restart v")
+        message = read()[0]
+    delta = msgspec.json.decode(envelope_of(message)["body"], type=Delta)
+    rows = tuple(Row(kind=row.kind, id=row.id, revision=delta.revision) for row in delta.rows)
+    removal = msgspec.structs.replace(delta, rows=rows)
+    envelope: Any = {
+        "forged": seal(removal, host="node3", key="0" * 64, direction="to-host"),
+        "altered": {**envelope_of(message), "body": msgspec.json.encode(removal).decode()},
+        "another host's": seal(
+            removal, host="node2", key=read_configuration(fleet, "node2").key, direction="to-host"
+        ),
+        "sent back": seal(removal, host="node3", key=key, direction="to-server"),
+    }[fault]
+    before = fleet.machines["node3"].run("stat", "-Lc", "%i", "/run/netns/v")
+    broker.lpush("host.node3", bring(message, envelope))
+    do("restart w")
+    assert fleet.machines["node3"].run("stat", "-Lc", "%i", "/run/netns/v") == before
 
 
 def test_without_a_login_or_with_another_authority_nobody_comes_in(stolen: Configuration) -> None:
