@@ -15,6 +15,7 @@ from django.urls import path  # noqa: E402
 from apps.accounts.lasting import Lasting  # noqa: E402
 from apps.accounts.websockets import Authenticated  # noqa: E402
 from apps.api.live import PageConsumer  # noqa: E402
+from apps.api.openings import Openings  # noqa: E402
 from apps.api.streams import ExecConsumer, LogsConsumer  # noqa: E402
 from apps.docker_api.application import DockerApi  # noqa: E402
 from apps.health.requests import Timed  # noqa: E402
@@ -31,6 +32,6 @@ websockets: list[Any] = [path(route, consumer) for route, consumer in consumers.
 application = ProtocolTypeRouter(
     {
         "http": Traced(Timed(DockerApi(ThreadedHandler()))),
-        "websocket": Traced(Authenticated(Lasting(URLRouter(websockets)))),
+        "websocket": Traced(Openings(Authenticated(Lasting(URLRouter(websockets))))),
     }
 )

@@ -9,6 +9,8 @@ from apps.accounts.tokens import BadToken, recognise
 from netadmin.proxies import find_address
 
 SCHEME = "Bearer"
+SIGN_IN = "Sign in first: send a token, or log in to the web page."
+"""Said to nobody."""
 Recognise = Callable[[str], ApiToken]
 """Whose token a text is; raises `BadToken` when it opens nothing."""
 

@@ -18,11 +18,13 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import Error
 
+from apps.accounts.doors import SIGN_IN
 from apps.accounts.local import is_local
 from apps.accounts.models import Grant
 from apps.accounts.roles import Role, account, role_of
 from apps.accounts.tokens import recognise
 from apps.accounts.websockets import Authenticated, Scope
+from apps.common.errors import Unauthorised
 
 log = logging.getLogger(__name__)
 Person = AbstractBaseUser | AnonymousUser | None
@@ -190,13 +192,16 @@ def _shown(scope: Scope) -> Hashable:
 class Lasting:
     """`inner` is told that its client has gone, and the client that it is over, when the right of a socket has ended.
 
-    To stand within `Authenticated`, which says who opened it; `inner` finds the right in its scope.
+    To stand within `Authenticated`, which says who opened it; `inner` finds the right in its scope. Raises Unauthorised
+    for nobody, who gets nothing of what the socket needs.
     """
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["user"] is None or not scope["user"].is_authenticated:
+            raise Unauthorised("not_signed_in", SIGN_IN)
         right = Right(scope["user"], _shown(scope), partial(_recognise_again, scope))
         over = asyncio.ensure_future(right.await_end())
         closed = False

@@ -12,8 +12,6 @@ from apps.accounts.doors import Recognise, address_of, admit, read_bearer
 from apps.accounts.local import is_local
 from apps.accounts.roles import local_administrator
 from apps.accounts.tokens import BadToken
-from apps.common.errors import TooMany
-from apps.common.refusing import refuse
 
 Scope = dict[str, Any]
 
@@ -47,7 +45,7 @@ def _user_without_session(scope: Scope, recognise: Recognise) -> User | None:
 class Authenticated:
     """Gives `inner` a scope with `user`; without one it is an anonymous or missing user.
 
-    `recognise` says whose a token is; without it, it is shown at this door.
+    `recognise` says whose a token is; without it, it is shown at this door. Raises TooMany.
     """
 
     def __init__(self, inner: Any, recognise: Recognise | None = None) -> None:
@@ -56,11 +54,7 @@ class Authenticated:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         recognise = self.recognise or partial(admit, address=address_of(scope))
-        try:
-            user = await _user_without_session(scope, recognise)
-        except TooMany as error:
-            await refuse(scope, send, error)
-            return
+        user = await _user_without_session(scope, recognise)
         if user is not None:
             await self.inner({**scope, "user": user}, receive, send)
         elif b"authorization" not in _headers(scope) and same_origin(scope):

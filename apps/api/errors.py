@@ -11,6 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from apps.accounts.doors import SIGN_IN
 from apps.api.rehearsals import show_rehearsal
 from apps.common.errors import DomainError
 from apps.common.failures import explain
@@ -27,7 +28,7 @@ CODES: dict[type[exceptions.APIException], str] = {
     exceptions.UnsupportedMediaType: "not_json",
 }
 MESSAGES = {
-    "not_signed_in": "Sign in first: send a token, or log in to the web page.",
+    "not_signed_in": SIGN_IN,
     "bad_token": "The token is not known here; sign in again.",
     "not_found": "There is nothing at this address.",
 }

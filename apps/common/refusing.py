@@ -13,8 +13,12 @@ async def refuse(
     error: DomainError,
     *headers: tuple[bytes, bytes],
 ) -> None:
-    """Instead of an answer or, to who asks for a WebSocket, of its opening (ASGI's `websocket.http.response`)."""
+    """Instead of an answer or, to who asks for a WebSocket, of its opening (ASGI's `websocket.http.response`, without
+    which a server says 403 and no more)."""
     kind = "http" if scope["type"] == "http" else "websocket.http"
+    if kind == "websocket.http" and "websocket.http.response" not in (scope.get("extensions") or ()):
+        await send({"type": "websocket.close"})
+        return
     body = json.dumps({"code": error.code, "message": error.message, "field": error.field}).encode()
     await send(
         {

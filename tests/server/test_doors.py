@@ -1,6 +1,7 @@
 """A token that is shown at any door is recognised, and a bad one counted, by the same rule."""
 
 import json
+import socket
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
@@ -13,6 +14,7 @@ from django.conf import settings as configured
 from apps.accounts import throttle
 from apps.accounts.models import Failure
 from apps.accounts.tokens import issue
+from apps.api import openings
 from netadmin.asgi import application
 from tests.server.hosts import enrol_host
 from tests.server.people import make_user
@@ -54,8 +56,8 @@ async def call(path: str, token: str, peer: str | None, *more: tuple[bytes, byte
     if first["type"].startswith("websocket.") and "http" not in first["type"]:
         await talk.send_input({"type": "websocket.disconnect", "code": 1001})
         await talk.wait(20)
-        # A server answers 403 when a socket is closed before it was opened.
-        return OPEN if first["type"] == "websocket.accept" else 403, None
+        assert first["type"] == "websocket.accept"
+        return OPEN, None
     body = await talk.receive_output(20)
     await talk.wait(20)
     return first["status"], body["body"]
@@ -70,7 +72,7 @@ def good() -> str:
 DOORS = {
     "REST": ("/api/v1/me/", 401, 200),
     "metrics": ("/metrics", 401, 200),
-    "a socket": ("/ws/events/", 403, OPEN),
+    "a socket": ("/ws/events/", 401, OPEN),
     "Docker": ("/hosts/node1/_ping", 401, 200),
 }
 
@@ -127,3 +129,23 @@ async def test_the_address_that_counts_is_the_peers_or_who_a_proxy_of_ours_says(
     await good()
     await call(DOORS[door][0], BAD, peer, (b"x-forwarded-for", forwarded.encode()))
     assert (await Failure.objects.aget()).address == seen
+
+
+@pytest.mark.parametrize("how", ["away", "hanging"])
+@pytest.mark.parametrize("token", ["good", "bad", "none"])
+async def test_a_socket_without_redis_is_refused_in_a_sentence(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, how: str, token: str
+) -> None:
+    monkeypatch.setattr(openings, "PATIENCE", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        # Connections are taken by the kernel, but nobody answers.
+        port = deaf.getsockname()[1] if how == "hanging" else 1
+        layer = {**configured.CHANNEL_LAYERS["default"]}
+        layer["CONFIG"] = {"hosts": [f"redis://127.0.0.1:{port}/0"]}
+        settings.CHANNEL_LAYERS = {"default": layer}
+        shown = {"good": await good(), "bad": BAD, "none": ""}[token]
+        status, body = await call("/ws/events/", shown, HERE)
+    code, expected = ("broker_silent", 503) if token == "good" else ("not_signed_in", 401)
+    said = json.loads(body)
+    assert (status, said["code"]) == (expected, code)
+    assert said["message"].endswith(".")
