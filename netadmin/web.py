@@ -20,6 +20,7 @@ from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
 from workers.descriptors import raise_limit
 from workers.garbage import begin_to_load, spare_the_loaded
+from workers.life import Life
 from workers.tracing import name_process
 
 log = logging.getLogger(__name__)
@@ -72,10 +73,12 @@ class WebServer(uvicorn.Server):
         self._environment = environment
         self._tls: asyncio.AbstractServer | None = None
         self._following: asyncio.Task[None] | None = None
+        self._living: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         spare_the_loaded()
+        self._living = asyncio.create_task(Life().show_for_ever())
         if self._environment.docker_address is not None:
             self._tls = await self._listen_with_tls(self._environment.docker_address)
         if self._engines is not None:

@@ -11,15 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from celery.beat import Scheduler, Service
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, task_prerun, worker_ready
 from django.conf import settings
 
 from netadmin.celery import app
 from netadmin.messages import keep_own_tasks
-from netadmin.pulse import give_pulse
+from netadmin.pulse import give_pulse, reach_redis
 from workers.checkpoints import work_off_for_ever
+from workers.contract.broker import SERVER_QUEUE
 from workers.garbage import begin_to_load, spare_the_loaded
+from workers.hearing import Hearing
+from workers.life import Life
 from workers.tracing import name_process
+
+DEAF_AFTER = 120.0
+"""Seconds in which none of the messages that wait is taken: twice what one may take while the database is away."""
+life = Life()
+
+
+def _count_waiting() -> int:
+    """Also a sign of life: it is asked for as long as Python runs at all."""
+    life.show()
+    return int(reach_redis().llen(SERVER_QUEUE))
+
+
+hearing = Hearing(_count_waiting, DEAF_AFTER)
 
 
 def _beat() -> None:
@@ -49,6 +65,9 @@ def main() -> None:
     name_process("server worker")
     setup_logging.connect(_leave_logging)
     worker_ready.connect(_begin)
+    task_prerun.connect(hearing.note)
+    # Before there is a broker: it is also what shows signs of life.
+    hearing.begin()
     keep_own_tasks(app)
     app.worker_main(
         [

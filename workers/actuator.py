@@ -42,9 +42,16 @@ class Actuator:
     """To be used from one thread."""
 
     def __init__(
-        self, kernel: Kernel, names: NameService, doors: PortService, supervisor: Supervisor
+        self,
+        kernel: Kernel,
+        names: NameService,
+        doors: PortService,
+        supervisor: Supervisor,
+        live: Callable[[], None] = lambda: None,
     ) -> None:
+        """`live` is called before each operation that takes its time."""
         self._kernel, self._names, self._doors, self._supervisor = kernel, names, doors, supervisor
+        self._live = live
         self.unstartable: dict[str, tuple[int, str]] = {}
         """Containers whose command cannot be run at all: exit code as a shell has it, and why. Whoever reads takes."""
         self.codes: dict[Key, str] = {}
@@ -182,6 +189,7 @@ class Actuator:
 
     def _apply_one(self, operation: Operation) -> str:
         """Why it failed, or an empty text."""
+        self._live()
         self.codes.pop(operation.key, None)
         try:
             self._carry_out(operation)

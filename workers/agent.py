@@ -49,7 +49,8 @@ Item = Delta | Exit | Restart | Drift | Literal["facts", "look", "notices"]
 
 
 class Agent(threading.Thread):
-    """`send` publishes a report, also to those who wait for it under a name, and says whether it could."""
+    """`send` publishes a report, also to those who wait for it under a name, and says whether it could; `live` is
+    called as often as the work has got on."""
 
     def __init__(
         self,
@@ -60,9 +61,10 @@ class Agent(threading.Thread):
         doors: Path,
         supervisor: Path,
         send: Callable[[Report, Collection[str]], bool],
+        live: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="agent", daemon=True)
-        self._host, self._state_dir, self._send = host, state_dir, send
+        self._host, self._state_dir, self._send, self._live = host, state_dir, send, live
         self._dns, self._doors, self._supervisor = dns, doors, supervisor
         self._inbox: queue.SimpleQueue[tuple[float, Item]] = queue.SimpleQueue()
         self._pressing = threading.Event()  # Something came that does not wait for a look.
@@ -109,22 +111,18 @@ class Agent(threading.Thread):
         self._sequence = self._memory.begin_session(int(time.time())) << 20
         self._feeds = Feeds(self._memory.progress(), rows)
         self._kernel = Kernel()
-        self._actuator = Actuator(
-            self._kernel,
-            NameService(str(self._dns)),
-            PortService(str(self._doors)),
-            Supervisor(str(self._supervisor)),
-        )
+        names, doors = NameService(str(self._dns)), PortService(str(self._doors))
+        self._actuator = Actuator(self._kernel, names, doors, Supervisor(str(self._supervisor)), self._live)
         self._reconciler = Reconciler(self._actuator, self._read_surroundings)
         self._reconciler.remember(rows)
         self._attention = Attention(self._kernel.listen(), lambda: self.put("notices"))
         for socket, name in ((self._dns, "name service"), (self._supervisor, "supervisor of processes")):
             threading.Thread(target=watch_service, args=(socket, name, self.put), daemon=True).start()
         threading.Thread(target=watch_exits, args=(self._supervisor, self.put), daemon=True).start()
-        routes = (partial(self.put, "facts"),)
-        threading.Thread(target=watch_routes, args=routes, name="routes", daemon=True).start()
+        threading.Thread(target=watch_routes, args=(partial(self.put, "facts"),), daemon=True).start()
 
     def _turn(self) -> None:
+        self._live()
         now = time.monotonic()
         # A host that was never told anything has nothing to mend: what there is stays till the server speaks.
         if self._feeds.own.epoch and now >= self._next_look:

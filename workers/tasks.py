@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import redis
 from celery import Celery
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, task_prerun, worker_ready
 from kombu import Queue
 from kombu.exceptions import ChannelError, OperationalError
 
@@ -33,6 +33,7 @@ from workers.contract.state import Delta
 from workers.contract.transfers import PATIENCE
 from workers.dns.client import NameService, NameServiceError
 from workers.garbage import spare_the_loaded
+from workers.hearing import Hearing
 from workers.images.errors import ImageError
 from workers.images.places import folder_of
 from workers.images.questions import KINDS as IMAGE_KINDS
@@ -41,6 +42,7 @@ from workers.images.store import Store
 from workers.images.transfer import Source
 from workers.kernel import inventory, probe
 from workers.kernel.errors import KernelError
+from workers.life import Life
 from workers.rehearsal import rehearse
 from workers.runtimes import census
 from workers.runtimes.client import Supervisor, SupervisorError
@@ -51,6 +53,8 @@ from workers.transport import OPTIONS, SOCKET_PATIENCE, Amqp, use_kept_clients
 log = logging.getLogger(__name__)
 
 
+DEAF_AFTER = 30.0
+"""Seconds in which the host takes none of the messages that wait for it; each takes it no time."""
 ANSWERED = 60.0
 """Seconds after which a question is too old to be answered; so long its id is kept, that it is answered once."""
 UNREADABLE = (
@@ -123,6 +127,7 @@ def make_app(configuration: Configuration) -> Celery:
         doors=state_dir / "ports.sock",
         supervisor=state_dir / "supervisor.sock",
         send=send,
+        live=Life().show,
     )
     answered, unreadable = Answered(), Unreadable()
     askers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="asker")
@@ -140,10 +145,17 @@ def make_app(configuration: Configuration) -> Celery:
             # Some answers take a minute; the next change must not wait for them.
             askers.submit(_answer_question, question, configuration, answers, transfers)
 
-    setup_logging.connect(_leave_logging, weak=False)
-    worker_ready.connect(lambda **_: spare_the_loaded(), weak=False)
+    _attend(Hearing(lambda: answers.llen(queue_of(configuration.host)), DEAF_AFTER))
     agent.start()
     return app
+
+
+def _attend(hearing: Hearing) -> None:
+    """To what Celery tells of its worker."""
+    setup_logging.connect(_leave_logging, weak=False)
+    worker_ready.connect(lambda **_: spare_the_loaded(), weak=False)
+    task_prerun.connect(hearing.note, weak=False)
+    hearing.begin()
 
 
 def _leave_logging(**_: Any) -> None:

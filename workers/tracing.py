@@ -6,6 +6,7 @@ it starts.
 """
 
 import contextvars
+import faulthandler
 import json
 import logging
 import os
@@ -111,6 +112,8 @@ def name_process(name: str) -> None:
     """What this process is called in its log, in which Python's own warnings stand as all others."""
     global _process
     _process = name
+    # Who takes it for hanging sends SIGABRT, after which its log says what each thread was at.
+    faulthandler.enable()
     logging.captureWarnings(True)
 
 

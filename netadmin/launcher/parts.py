@@ -8,7 +8,7 @@ from netadmin.environment import Environment
 from netadmin.launcher.redis import find_redis, listen_to_hosts, make_redis_command
 from workers.supervision.children import Child
 from workers.supervision.parts import at_once, module, services, worker
-from workers.supervision.readiness import answers_http, answers_ping
+from workers.supervision.readiness import answers_at_all, answers_http, answers_ping
 
 STOP_ORDER = (("web",), ("server worker", "host worker"), ("supervisor",), ("names", "ports"), ("redis",))
 """Whoever brings changes in goes first, the broker last."""
@@ -21,7 +21,8 @@ def redis(environment: Environment) -> list[Child]:
     path = environment.redis_socket
     others = listen_to_hosts(environment)
     command = make_redis_command(find_redis(tls=bool(others)), path, others)
-    return [Child("redis", command, partial(answers_ping, path), farewell=signal.SIGTERM)]
+    answers = partial(answers_ping, path)
+    return [Child("redis", command, answers, alive=partial(answers_at_all, path), farewell=signal.SIGTERM)]
 
 
 def host_services(environment: Environment) -> list[Child]:

@@ -23,7 +23,6 @@ ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (\d{3}) \|", re.MULTILINE)
 LOOKED_UP = ("network", "container", "endpoint", "subnet", "pool")
 FRAMEWORK = {
     "not_json",
-    "not_signed_in",
     "forbidden",
     "not_found",
     "method_not_allowed",

@@ -16,6 +16,7 @@ from workers.dns.memory import Memory
 from workers.dns.server import Counters, Resolver
 from workers.dns.service import Service
 from workers.garbage import spare_the_loaded
+from workers.life import Life
 from workers.local.door import DoorError, open_door
 from workers.local.loops import loop_factory
 
@@ -59,6 +60,7 @@ async def _serve(service: Service, door: socket.socket, stop: asyncio.Event) -> 
     spare_the_loaded()
     server = await Control(service).serve(door)
     tending = asyncio.create_task(service.tend())
+    living = asyncio.create_task(Life().show_for_ever())
     stopping = asyncio.create_task(stop.wait())
     # `tend` ends only by an error, and then the process shall end with it and be started anew.
     await asyncio.wait((tending, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -66,6 +68,7 @@ async def _serve(service: Service, door: socket.socket, stop: asyncio.Event) -> 
     if tending.done():
         await tending
     tending.cancel()
+    living.cancel()
 
 
 def _parse() -> argparse.Namespace:

@@ -10,6 +10,7 @@ from pathlib import Path
 from workers import tracing
 from workers.contract.publishing import Binding
 from workers.descriptors import raise_limit
+from workers.life import Life
 from workers.local.door import DoorError, open_door
 from workers.local.loops import loop_factory
 from workers.local.memory import Memory
@@ -44,7 +45,9 @@ async def _run(control: Path, memory: Path) -> None:
         try:
             await service.recall()
             server = await Control(service).serve(door)
+            living = asyncio.create_task(Life().show_for_ever())
             await stop.wait()
+            living.cancel()
             server.close()
         finally:
             await service.close()

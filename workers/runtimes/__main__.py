@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from workers import tracing
 from workers.descriptors import raise_limit
 from workers.images.places import folder_of
+from workers.life import Life
 from workers.runtimes.control import Control, bind
 from workers.runtimes.crun import Crun
 from workers.runtimes.errors import Refusal
@@ -94,7 +95,7 @@ async def supervise(options: argparse.Namespace) -> None:
         await control.shut_down(None)
         control.finish()
 
-    tasks: list[asyncio.Task[None]] = []
+    tasks = [asyncio.create_task(Life().show_for_ever())]
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(asyncio.create_task(terminate())))
     # A handler, not SIG_IGN, which children would inherit.

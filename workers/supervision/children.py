@@ -10,6 +10,7 @@ from pathlib import Path
 
 from workers.supervision.logs import explain, find_log, open_log
 from workers.supervision.process import Process, describe_end
+from workers.supervision.watchdog import LOOK_EVERY, Silence, read_patience
 
 FIRST_DELAY, LAST_DELAY = 0.5, 5.0
 """Seconds before the first restart of a child that died, and the most between later ones: all others wait for it."""
@@ -28,6 +29,10 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_within: float = 10.0
     patience: float = 60.0
+    alive: Callable[[], Awaitable[bool]] | None = None
+    """Whether it gets on, to be asked of what shows no signs of life by itself, as all ours do."""
+    silence: float = field(default_factory=read_patience)
+    """Seconds without a sign after which it is taken for hanging, ended and started again."""
     farewell: int = signal.SIGKILL
     """What the kernel sends should the launcher be killed: SIGTERM where something has to be put in order."""
 
@@ -89,7 +94,7 @@ class Keeper:
         began = time.monotonic()
         while True:
             assert self._process is not None
-            code = await asyncio.shield(self._process.ended)
+            code = await self._await_end(self._process)
             if time.monotonic() - began > STEADY_AFTER:
                 delay = FIRST_DELAY
             log = find_log(self._log_dir, self.child.name)
@@ -100,6 +105,24 @@ class Keeper:
             delay = min(delay * 2, LAST_DELAY)
             began = time.monotonic()
             self._process = self._spawn()
+
+    async def _await_end(self, process: Process) -> int:
+        """How it ended, which it is made to when it hangs."""
+        silence, signs = Silence(process.pid), 0
+        while not process.ended.done():
+            await asyncio.wait([process.ended], timeout=LOOK_EVERY)
+            heard = self.child.alive is not None and await self.child.alive()
+            if process.ended.done():
+                break
+            signs, before = process.signs(), signs
+            silent = silence.count(heard or signs != before)
+            if silent > self.child.silence:
+                log = find_log(self._log_dir, self.child.name)
+                self._say(
+                    f"{self.child.name} hangs, without a sign for {silent:.0f} s; it is ended, see {log}"
+                )
+                await process.abort()
+        return process.ended.result()
 
     async def stop(self) -> None:
         """SIGTERM, and after the child's time SIGKILL to all that is in its group."""

@@ -9,8 +9,12 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from workers import life
+
 ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
+LAST_WORDS = 5.0
+"""Seconds that a process which is aborted has for saying where it was."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -40,10 +44,12 @@ class Process:
         farewell: int = signal.SIGKILL,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._place = life.make_place()
         self._popen = subprocess.Popen(
             list(argv),
             cwd=ROOT,
-            env=None if environment is None else {**os.environ, **environment},
+            env={**os.environ, **(environment or {}), life.PLACE: str(self._place)},
+            pass_fds=[self._place],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -60,12 +66,29 @@ class Process:
     def _reap(self) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)
         os.close(self._descriptor)
+        os.close(self._place)
         # What it has left behind in its group would hold its sockets. Before the wait: until then the number is ours.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         code = self._popen.wait()
         if not self.ended.done():
             self.ended.set_result(code)
+
+    def signs(self) -> int:
+        """How many signs of life it has shown (`workers.life`); to be asked as long as it has not ended."""
+        return life.read_count(self._place)
+
+    async def abort(self) -> None:
+        """End it because it hangs: SIGABRT, at which ours write down what each thread was at, and SIGKILL after that.
+
+        Returns when it has ended, which in the middle of a system call that hangs is up to the kernel.
+        """
+        for number in (signal.SIGABRT, signal.SIGCONT):
+            if not self.ended.done():
+                self._popen.send_signal(number)
+        await asyncio.wait([self.ended], timeout=LAST_WORDS)
+        self.kill()
+        await asyncio.wait([self.ended])
 
     def kill(self) -> None:
         if not self.ended.done():

@@ -38,6 +38,11 @@ async def answers_ping(path: Path) -> bool:
     return answer == b"+PONG\r\n" or answer.startswith(b"-NOAUTH")
 
 
+async def answers_at_all(path: Path) -> bool:
+    """Redis; whatever it says."""
+    return await exchange(path, b"PING\r\n", until=b"\r\n") != b""
+
+
 async def get(path: Path, url: str) -> tuple[int, bytes]:
     """(status, body) of a GET over a Unix socket; (0, b"") when nobody answers."""
     request = f"GET {url} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -19,21 +19,32 @@ if "family" in words:
     if os.fork() == 0:
         (folder / f"{name}.grandchild").write_text(str(os.getpid()))
         time.sleep(600)
+if "living" in words or "hanging" in words:
+    from workers.life import Life
+    from workers.tracing import configure
+    configure(name)
+    life = Life()
 (folder / f"{name}.ready").touch()
 print("here I am", flush=True)
+while "living" in words:
+    life.show()
+    time.sleep(0.05)
 time.sleep(600)
 """
 
 
-def make_child(folder: Path, name: str, *words: str, stop_within: float = 5.0) -> Child:
-    """Writes `<name>.pid`, then `<name>.ready`; words: fail (at once), deaf (to SIGTERM), family (forks)."""
+def make_child(
+    folder: Path, name: str, *words: str, stop_within: float = 5.0, silence: float = 60.0
+) -> Child:
+    """Writes `<name>.pid`, then `<name>.ready`; words: fail (at once), deaf (to SIGTERM), family (forks),
+    living (shows signs of life), hanging (shows none)."""
     ready = folder / f"{name}.ready"
 
     async def is_ready() -> bool:
         return ready.exists()
 
     command = [sys.executable, "-c", ANSWER, str(folder), name, *words]
-    return Child(name, command, is_ready, stop_within=stop_within, patience=20.0)
+    return Child(name, command, is_ready, stop_within=stop_within, patience=20.0, silence=silence)
 
 
 def read_pid(folder: Path, name: str, kind: str = "pid") -> int:
