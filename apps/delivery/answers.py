@@ -4,9 +4,10 @@ A list, not a channel: an answer that comes before anybody waits is kept until i
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import redis
 
@@ -16,13 +17,18 @@ from netadmin.environment import Environment
 log = logging.getLogger(__name__)
 KEPT = 60
 """Seconds after which an answer that nobody took is dropped."""
+AT_ONCE, PATIENCE = 5.0, 5.0
+"""Seconds for which Redis is asked to wait in one go, and how much later it must have said that there is nothing: who
+waits for longer waits in several goes, and so does not wait for a Redis that hangs or a connection that is dead."""
 
 
 @cache
 def _redis() -> redis.Redis:
-    # The block of BLPOP is longer than redis-py's own default socket timeout; and each of the threads that answer
-    # requests may wait at once, which is more than its default of connections.
-    return redis.Redis.from_url(Environment.read().channel_url, socket_timeout=None, max_connections=1000)
+    # Each of the threads that answer requests may wait at once, which is more than redis-py's default of connections.
+    url, patience = Environment.read().channel_url, AT_ONCE + PATIENCE
+    return redis.Redis.from_url(
+        url, socket_timeout=patience, socket_connect_timeout=PATIENCE, max_connections=1000
+    )
 
 
 def connection() -> redis.Redis:
@@ -60,6 +66,20 @@ def give_answers(texts: Mapping[Any, str]) -> None:
         log.warning("an answer could not be given: %s", error)
 
 
+def take_first(keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
+    """The key of a list and what was taken from it, of the first that has something; None after `timeout` seconds.
+
+    Raises redis.RedisError.
+    """
+    until = time.monotonic() + timeout
+    while (left := until - time.monotonic()) > 0:
+        # Redis takes what is next to nothing for no limit.
+        found = _redis().blpop(keys, timeout=max(0.01, min(left, AT_ONCE)))
+        if found is not None:
+            return cast(tuple[bytes, bytes], found)
+    return None
+
+
 def await_answer(question: object, timeout: float) -> str | None:
     """The answer, or None after `timeout` seconds or when Redis cannot be reached."""
     found = await_either([question], timeout)
@@ -68,13 +88,11 @@ def await_answer(question: object, timeout: float) -> str | None:
 
 def await_either(questions: Sequence[object], timeout: float) -> tuple[str, str] | None:
     """The question that was answered first, and its answer."""
-    if timeout <= 0:
-        return None
     try:
-        found = _redis().blpop([key_of(question) for question in questions], timeout=timeout)
+        found = take_first([key_of(question) for question in questions], timeout)
     except redis.RedisError:
         return None
     if found is None:
         return None
-    key, text = (part.decode() if isinstance(part, bytes) else part for part in found)
+    key, text = (part.decode() for part in found)
     return key.removeprefix(key_of("")), text

@@ -4,13 +4,13 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import redis
 from django.conf import settings
 
 from apps.common.errors import Invalid, Unavailable
-from apps.delivery.answers import connection, key_of
+from apps.delivery.answers import connection, key_of, take_first
 from apps.delivery.questions import pose, read
 from apps.hosts.models import Host
 from workers.contract import transfers
@@ -70,16 +70,16 @@ class _Sending:
             # A client that hung up in the middle; the host must not wait for the rest.
             if not ended:
                 self._put(transfers.GIVEN_UP)
-        found = self._redis.blpop([key_of(question)], timeout=DONE_WITHIN)
-        return cast(bytes, found[1]).decode() if found else None
+        found = take_first([key_of(question)], DONE_WITHIN)
+        return found[1].decode() if found else None
 
     def _await_word(self, question: str) -> tuple[bool, str | None]:
         """(The host takes another piece, or the answer that it gave already)."""
-        found = self._redis.blpop([key_of(question), self._credit], timeout=self._patience)
+        found = take_first([key_of(question), self._credit], self._patience)
         if found is None:
             return False, None
         self._patience = transfers.PATIENCE
-        key, content = cast(tuple[bytes, bytes], found)
+        key, content = found
         if key == key_of(question).encode():
             return False, content.decode()
         return True, None

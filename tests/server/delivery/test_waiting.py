@@ -1,13 +1,14 @@
 """Who waits for a change takes the host's report in himself: only a true one, once, and in its order."""
 
 import json
+import socket
 import threading
 from typing import Any
 
 import pytest
 
-from apps.delivery import sender, tasks
-from apps.delivery.answers import give_answers
+from apps.delivery import answers, sender, tasks
+from apps.delivery.answers import await_answer, give_answers
 from apps.delivery.changes import Change, carry_out
 from apps.delivery.models import Operation
 from apps.delivery.waiting import Seats, await_outcomes, name_report
@@ -122,3 +123,23 @@ def test_who_finds_all_seats_of_a_host_taken_does_not_wait(
     assert operation.outcome == "pending"
     with seats.take(operation.host_id) as seated:
         assert seated, "seats are given back"
+
+
+def test_an_answer_that_comes_late_comes_to_who_waits_in_several_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(answers, "AT_ONCE", 0.1)
+    late = threading.Timer(0.5, give_answers, [{"node1:late": "done - "}])
+    late.start()
+    assert await_answer("node1:late", 20) == "done - "
+    late.join()
+
+
+def test_a_redis_that_hangs_keeps_nobody_waiting_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        # Connections are taken by the kernel, but nobody answers.
+        monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{deaf.getsockname()[1]}/0")
+        monkeypatch.setattr(answers, "AT_ONCE", 0.2)
+        monkeypatch.setattr(answers, "PATIENCE", 0.2)
+        monkeypatch.setattr(answers, "_redis", answers._redis.__wrapped__)
+        assert await_answer("node1:never", 3600) is None
