@@ -15,6 +15,8 @@ from tests.record import Unreadable, open_record
 Wait = Callable[[Callable[[], bool]], bool]
 """Returns when the point is reached, or the given condition holds: whether it was reached."""
 _PUSH = re.compile(rb'^\+\S+ \[[^]]*\] "LPUSH" "([^"]*)"', re.MULTILINE | re.IGNORECASE)
+PATIENCE = 20.0
+"""Seconds within which a busy machine's broker says that it tells of what it does."""
 STEP = 0.0005
 """Seconds between two looks, where looking is all there is."""
 _NEW_LINK, _ADDRESS = 0x1, 0x10
@@ -50,10 +52,11 @@ def recorded(product: Product) -> Iterator[Wait]:
 def _pushed(product: Product, is_it: Callable[[bytes], bool]) -> Iterator[Wait]:
     """The broker tells of each command that it takes (https://redis.io/docs/latest/commands/monitor/)."""
     with socket.socket(socket.AF_UNIX) as broker:
-        broker.settimeout(0.05)
+        broker.settimeout(PATIENCE)
         broker.connect(str(product.state_dir / "redis" / "redis.sock"))
         broker.sendall(b"MONITOR\r\n")
         assert broker.recv(1 << 12).startswith(b"+OK")
+        broker.settimeout(0.05)
 
         def wait(over: Callable[[], bool]) -> bool:
             text = b""

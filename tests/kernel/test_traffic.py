@@ -1,6 +1,7 @@
 """What may talk does so at once, and what may not never does."""
 
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from tests.bench.probe import Race
 from tests.kernel import scene as made
 from tests.kernel.scene import Scene, ping, run
+from workers.kernel.namespaces import Namespaces
+from workers.kernel.sysctls import Settings, set_sysctls
 from workers.planning.objects import Element
 
 AT_ONCE = 100.0
@@ -144,15 +147,28 @@ def test_two_networks_do_not_reach_each_other(scene: Scene) -> None:
 
 
 def test_a_container_on_two_networks_is_no_way_between_them(scene: Scene) -> None:
-    one, two = scene.network(1), scene.network(2)
+    one, two = scene.network(1, ipv6=True), scene.network(2, ipv6=True)
     scene.attach("a", one, 2)
     scene.attach("b", two, 2)
     scene.attach("both", one, 3)
     scene.create(made.port("both", two, 3, "eth1"))
-    run("ip", "-n", "a", "route", "add", "10.2.0.2/32", "via", "10.1.0.3")
-    run("ip", "-n", "b", "route", "add", "10.1.0.2/32", "via", "10.2.0.3")
-    assert is_reached("both", "10.1.0.2", "10.2.0.2") == [True, True]
-    assert is_reached("a", "10.2.0.2") == [False]
+    for name, mine, other in (("a", "1", "2"), ("b", "2", "1")):
+        run("ip", "-n", name, "route", "add", f"10.{other}.0.2/32", "via", f"10.{mine}.0.3")
+        run("ip", "-n", name, "route", "add", f"fd00:{other}::2/128", "via", f"fd00:{mine}::3")
+    assert is_reached("both", "10.1.0.2", "10.2.0.2", "fd00:1::2", "fd00:2::2") == [True] * 4
+    assert is_reached("a", "10.2.0.2", "fd00:2::2") == [False, False]
+
+
+def test_a_sandbox_does_not_route_whatever_its_host_hands_on(scene: Scene) -> None:
+    scene.create(made.sandbox("one"))
+    names = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+    namespaces = Namespaces()
+    with closing(namespaces), namespaces.opened("one") as descriptor, namespaces.inside(descriptor):
+        set_sysctls((name, "1") for name in names)
+        with Settings() as settings:
+            settings.set_sandbox_defaults()
+    for name in names:
+        assert run("ip", "netns", "exec", "one", "sysctl", "-n", name) == "0\n"
 
 
 @pytest.mark.parametrize("whole_host", ["0", "1"])
@@ -247,3 +263,15 @@ def test_traffic_that_is_not_ours_is_left_alone(scene: Scene, outside: str) -> N
     run("ip", "link", "delete", "out1")
     run("ip", "netns", "delete", "beyond")
     assert reached == [True, True]
+
+
+def test_nobody_elses_redirection_leads_into_an_internal_network(scene: Scene, outside: str) -> None:
+    for number, internal in ((1, False), (2, True)):
+        scene.attach(f"web{number}", scene.network(number, internal=internal), 2)
+    reached = {}
+    chain = "add table ip other { chain p { type nat hook prerouting priority -100; }; }; "
+    for target in ("10.1.0.2", "10.2.0.2"):
+        run("nft", f"{chain} add rule ip other p ip daddr 203.0.113.1 dnat to {target}")
+        reached[target] = is_reached(outside, "203.0.113.1")
+        run("nft", "delete table ip other")
+    assert reached == {"10.1.0.2": [True], "10.2.0.2": [False]}

@@ -87,6 +87,8 @@ class Settings:
         # would have joined the network's multicast meanwhile, which costs with every port there.
         if "conf" in self._folders:
             self._write("conf", "default/disable_ipv6", "1")
+            # Handed on only by hosts that were told to: net.core.devconf_inherit_init_net.
+            self._write("conf", "all/forwarding", "0")
 
     def enable_forwarding(self, ipv6: bool) -> bool:
         """Let the host route, for all its interfaces: not all kernels have a narrower switch for IPv6.
