@@ -118,10 +118,9 @@ def _answer_many(
     return Response({"operations": shown}, status=status.HTTP_202_ACCEPTED)
 
 
-def _silent(who: str) -> Unavailable:
-    return Unavailable(
-        "host_silent", f"{who} has not answered in time; the change is recorded and happens when it is back."
-    )
+def _silent(who: str, why: str = "") -> Unavailable:
+    usual = f"{who} has not answered in time; the change is recorded and happens when it is back."
+    return Unavailable("host_silent", why or usual)
 
 
 def _answer(
@@ -132,5 +131,5 @@ def _answer(
     if operation.outcome == Operation.Outcome.DONE:
         return Response(show(subject), status=code)
     if preference.insists and not preference.respond_async:
-        raise _silent(who)
+        raise _silent(who, operation.message)
     return Response({"operation": OperationOut(operation).data}, status=status.HTTP_202_ACCEPTED)

@@ -24,6 +24,7 @@ from apps.delivery.rehearsals import end_rehearsal
 from apps.delivery.rights import demand
 from apps.delivery.sender import send_changes, send_gathered, spread_soon
 from apps.delivery.snapshots import describe, tell_touched
+from apps.delivery.unreadable import tell_unreadable
 from apps.delivery.waiting import await_outcomes
 from apps.hosts.gathering import Gathered, gather
 from apps.hosts.models import Host
@@ -180,7 +181,11 @@ def _await(recorded: Recorded, wait: bool, grace: float = 0.0) -> None:
     _log_accepted(recorded.operations)
     if not wait:
         return
-    awake = {host: mine for host, mine in recorded.by_host().items() if not host.silent}
+    by_host = recorded.by_host()
+    awake = {host: mine for host, mine in by_host.items() if host.tells}
+    for host, mine in by_host.items():
+        if host.unreadable and not host.silent:
+            tell_unreadable(host, mine)
     await_outcomes(awake.values(), settings.NETADMIN_ANSWER_TIMEOUT + grace)
     for host, mine in awake.items():
         if all(operation.outcome == Operation.Outcome.DONE for operation in mine):
@@ -231,7 +236,7 @@ def carry_out_on_all(
             transaction.on_commit(partial(send_changes, host, since=host.revision - 1))
         transaction.on_commit(partial(announce_operations, [operation]))
     _log_accepted([operation])
-    if wait and hosts and not any(host.silent for host in hosts):
+    if wait and hosts and all(host.tells for host in hosts):
         await_outcomes([[operation]], settings.NETADMIN_ANSWER_TIMEOUT)
     return subject, operation
 

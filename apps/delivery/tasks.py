@@ -17,6 +17,7 @@ from apps.delivery.receiver import finish_removal, take_in
 from apps.delivery.sender import send_again, send_changes, send_peers, spread
 from apps.delivery.silence import Watch
 from apps.delivery.undoing import find_not_undone, undo
+from apps.delivery.unreadable import Resends
 from apps.hosts.models import SILENT_AFTER, Host
 from apps.networks.models import Membership, Network
 from apps.networks.services import peers
@@ -34,6 +35,7 @@ UNDONE_WITHIN = timedelta(seconds=10)
 DEPARTED_KEPT = timedelta(minutes=10)
 """A host that was away for longer gets the whole list of peers."""
 watch = Watch()
+resends = Resends()
 
 
 @shared_task(name="server.report")
@@ -71,12 +73,15 @@ def resync() -> None:
     )
     oldest = Subquery(overdue.order_by("revision").values("revision")[:1])
     heard = now - SILENT_AFTER
-    for host in Host.objects.filter(last_seen__gt=heard, revoked=False).annotate(overdue=oldest):
+    hosts = Host.objects.filter(last_seen__gt=heard, revoked=False).annotate(overdue=oldest)
+    turn = resends.choose(hosts)
+    for host in (host for host in hosts if host.pk in turn):
         since = min(host.acked_revision, host.revision if host.overdue is None else host.overdue - 1)
         if since < host.revision:
             send_changes(host, since=since)
     for ended in find_untold(heard).values():
-        send_again(ended[0].host, ended)
+        if ended[0].host_id in turn:
+            send_again(ended[0].host, ended)
     for refusing, failed in find_not_undone(now - UNDONE_WITHIN).items():
         undo(refusing, failed)
     behind = Membership.objects.filter(
@@ -85,7 +90,7 @@ def resync() -> None:
         acked_feed__lt=F("network__feed"),
         network__feed_changed__lt=now - FEED_PATIENCE,
     )
-    for membership in behind.select_related("host"):
+    for membership in (each for each in behind.select_related("host") if each.host_id in turn):
         if not send_peers(membership.host, membership.network_id, since=membership.acked_feed):
             break
 

@@ -48,7 +48,5 @@ def _refuse_unfinished(operation: Operation) -> None:
     who = f"Host {operation.host.name}" if operation.host else "A host"
     refuse_failed(operation)
     if operation.outcome != Operation.Outcome.DONE:
-        raise Unavailable(
-            "host_silent",
-            f"{who} has not answered in time; the change is recorded and happens when it is back.",
-        )
+        usual = f"{who} has not answered in time; the change is recorded and happens when it is back."
+        raise Unavailable("host_silent", operation.message or usual)

@@ -47,6 +47,9 @@ class Host(models.Model):
     underlays = models.JSONField(default=dict, editable=False, help_text="MTU by own address.")
     nameservers = models.JSONField(default=list, editable=False)
     problems = models.JSONField(default=list, editable=False)
+    unreadable = models.BooleanField(
+        default=False, editable=False, help_text="Its newest report has a shape that is not known here."
+    )
     look = models.JSONField(default=dict, editable=False, help_text="What its last full look found.")
 
     # What follows from its silence, so that each step is taken and told once.
@@ -70,6 +73,11 @@ class Host(models.Model):
     def heard(self) -> bool:
         """It was heard lately: what is sent to it is taken in."""
         return self.last_seen is not None and not self.silent
+
+    @property
+    def tells(self) -> bool:
+        """What becomes of a change will be known when it has made it: there is something to wait for."""
+        return not self.silent and not self.unreadable
 
     @property
     def state(self) -> str:

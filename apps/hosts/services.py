@@ -257,7 +257,7 @@ def record_contact(host: Host, report: Report, comparable: bool, at: datetime) -
     if comparable:
         # Less than before when it could not write down what it took in, and was started anew.
         host.acked_revision = min(report.acked, host.revision)
-    host.problems = list(report.problems)
+    host.problems, host.unreadable = list(report.problems), False
     _keep_contact(host.pk, at, host.sequence, host.acked_revision, host.problems)
     return news
 
@@ -272,7 +272,8 @@ def record_unreadable(host: Host, outline: Outline, at: datetime) -> bool:
     )
     news = (host.version, host.problems) != (version, [problem])
     host.last_seen, host.sequence, host.version, host.problems = at, outline.sequence, version, [problem]
-    host.save(update_fields=["last_seen", "sequence", "version", "problems"])
+    host.unreadable = True
+    host.save(update_fields=["last_seen", "sequence", "version", "problems", "unreadable"])
     return news
 
 
@@ -281,6 +282,7 @@ def _keep_contact(
     host_id: uuid.UUID, at: datetime, sequence: int, acked: int, problems: list[str]
 ) -> Update[Host]:
     news = {"last_seen": at, "sequence": sequence, "acked_revision": acked, "problems": problems}
+    news |= {"unreadable": False}
     return Update(Host.objects.filter(pk=host_id), news)
 
 

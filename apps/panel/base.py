@@ -142,7 +142,7 @@ def _told(request: HttpRequest, subject: models.Model, operation: Operation) -> 
     refuse_failed(operation)
     if operation.outcome == Operation.Outcome.PENDING:
         who = f"host {operation.host}" if operation.host else "a host"
-        messages.warning(request, f"Recorded; {who} has not answered yet.")
+        messages.warning(request, operation.message or f"Recorded; {who} has not answered yet.")
     return subject
 
 

@@ -92,10 +92,10 @@ def tell_pending(answer: Answer) -> bool:
     if answer.pending:
         host = answer.body.get("host") or "The host"
         operation = answer.body.get("id", "unknown")
-        click.echo(
-            f"{host} has not answered yet; the change is recorded as operation {operation} and will be made.",
-            err=True,
+        usual = (
+            f"{host} has not answered yet; the change is recorded as operation {operation} and will be made."
         )
+        click.echo(answer.body.get("message") or usual, err=True)
     return answer.pending
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import workers
-from apps.delivery import tasks, waiting
+from apps.delivery import tasks, unreadable, waiting
 from apps.delivery.models import Operation
 from apps.delivery.receiver import take_in
 from apps.hosts.models import Host
@@ -88,6 +88,56 @@ def test_who_waits_goes_on_waiting(node1: Host, sent: list[Delta]) -> None:
     waiting._take_in([operation], json.dumps(later(node1, sequence=5)))
     assert operation.outcome == "pending"
     assert shown(node1)["state"] == "online"
+
+
+def test_nobody_waits_for_what_becomes_of_a_change_and_is_told_why(
+    node1: Host,
+    sent: list[Delta],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    monkeypatch.setattr(waiting, "await_either", lambda *_: pytest.fail("it waits"))
+    tasks.report(later(node1, sequence=5))
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = make_client("operator").post("/api/v1/networks/", {"name": "lab"}, format="json")
+    assert answer.status_code == 202
+    operation = answer.json()["operation"]
+    assert (operation["outcome"], operation["host"]) == ("pending", node1.name)
+    assert "whose reports this server cannot read" in operation["message"]
+    assert [row.id for delta in sent for row in delta.rows] == [operation["subject_id"]], (
+        "it is sent all the same"
+    )
+    assert Operation.objects.get().message == ""
+    insisting = make_client("operator").post(
+        "/api/v1/networks/", {"name": "two"}, format="json", headers={"Prefer": "wait=5"}
+    )
+    assert (insisting.status_code, insisting.json()["code"]) == (503, "host_silent")
+    assert "cannot read" in insisting.json()["message"]
+
+
+def test_it_is_sent_again_what_it_may_lack_once_a_minute_until_it_can_be_read(
+    node1: Host, sent: list[Delta], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_network(node1)
+    node1.refresh_from_db()
+    now = 0.0
+    monkeypatch.setattr(unreadable.time, "monotonic", lambda: now)
+    monkeypatch.setattr(tasks, "resends", unreadable.Resends())
+    tasks.report(later(node1, sequence=5))
+    sent.clear()
+    for _ in range(24):
+        tasks.resync()
+        now += 5.0
+    assert len(sent) == 2
+    sent.clear()
+    tasks.report(sealed(node1, sequence=6, acked=0))
+    tasks.resync()
+    tasks.resync()
+    assert len(sent) == 2, "how far it is is known again, and that it lacks the change"
+    tasks.report(sealed(node1, sequence=7, acked=node1.revision))
+    sent.clear()
+    tasks.resync()
+    assert sent == []
 
 
 @pytest.mark.parametrize("why", ["forged", "sent again", "not numbered"])
