@@ -1,4 +1,4 @@
-"""psycopg's pool of connections to PostgreSQL."""
+"""Connections to PostgreSQL: psycopg's pool of them, and how long each may hang."""
 
 from typing import Any
 
@@ -12,6 +12,20 @@ POOL: dict[str, Any] = {
     "timeout": PATIENCE,
     # … and for so long the pool itself tries to make a lost one anew; from then on as soon as somebody wants one.
     "reconnect_timeout": PATIENCE,
+}
+BUSY, IDLE = 20, 60
+"""Seconds for which somebody else's lock is waited for, as with SQLite, and for which a transaction may stand still:
+who stopped in the middle of one, or is gone without a word, would keep its locks from all others."""
+CONNECTION: dict[str, Any] = {
+    # https://www.postgresql.org/docs/current/runtime-config-client.html, and -connection: who waits and is gone.
+    "options": f"-c lock_timeout={BUSY}s -c idle_in_transaction_session_timeout={IDLE}s"
+    " -c client_connection_check_interval=10s",
+    # https://www.postgresql.org/docs/current/libpq-connect.html: of a network that loses all, not of a Unix socket.
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
 }
 FIRST_DELAY, GROWTH = 0.1, 1.2
 """Seconds till the second try, and how many times as long till each after it."""

@@ -91,14 +91,14 @@ def _database() -> dict[str, Any]:
             },
         }
     # psycopg is there only where it is needed.
-    from netadmin.pooling import POOL, try_again_soon
+    from netadmin.pooling import CONNECTION, POOL, try_again_soon
 
     try_again_soon()
     return {
         "ENGINE": "django.db.backends.postgresql",
         **parts,
         # A request that waits for its host keeps its thread, and must not keep a connection.
-        "OPTIONS": {"pool": dict(POOL)},
+        "OPTIONS": {**CONNECTION, "pool": dict(POOL)},
         # One more round trip when a connection is taken: else each that a restart of PostgreSQL has ended costs
         # somebody a request, or the server's worker a report.
         "CONN_HEALTH_CHECKS": True,

@@ -2,19 +2,19 @@
 
 import sqlite3
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from apps.common.errors import DomainError, Full, Unavailable
 
 _FULL = ("SQLITE_FULL", "53100")
 """https://sqlite.org/rescode.html and https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "40P01", "55P03")
-_AWAY = ("08", "57P", "53300", "SQLITE_CANTOPEN")
+_AWAY = ("08", "25P03", "57P", "53300", "SQLITE_CANTOPEN")
 
 
 def explain(error: BaseException) -> DomainError | None:
     """The error as one that may be told; None where it is no failure of the database's, or one of our own making."""
-    if not isinstance(error, OperationalError | InterfaceError):
+    if not isinstance(error, OperationalError | InterfaceError | InternalError):
         return None
     code = _code(error.__cause__)
     if code.startswith(_FULL):

@@ -4,10 +4,17 @@ import os
 import signal
 import time
 from contextlib import suppress
+from typing import Any
 
+import psycopg
+from django.db import DatabaseError
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
+from django.db.utils import DatabaseErrorWrapper
 from psycopg_pool import ConnectionPool
 
-from netadmin.pooling import POOL, try_again_soon
+from apps.common.errors import Unavailable
+from apps.common.failures import explain
+from netadmin.pooling import BUSY, CONNECTION, IDLE, POOL, try_again_soon
 from tests.postgresql import Cluster, running_cluster
 
 USED = 6
@@ -37,3 +44,41 @@ def test_a_restart_of_postgresql_keeps_nobody_waiting_for_longer_than_who_is_tol
             restart(cluster)
             with pool.connection() as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def hurry(**seconds: float) -> dict[str, Any]:
+    """How connections are made, with other times."""
+    options = CONNECTION["options"].replace(f"={BUSY}s", f"={seconds['busy']}s")
+    return {**CONNECTION, "options": options.replace(f"={IDLE}s", f"={seconds['idle']}s")}
+
+
+def ask(connection: psycopg.Connection, statement: str) -> Exception | None:
+    """How it failed, as Django has it."""
+    try:
+        with DatabaseErrorWrapper(PostgreSQL({})):
+            connection.execute(statement)
+    except DatabaseError as error:
+        return error
+    return None
+
+
+def test_who_stands_still_in_a_transaction_keeps_a_lock_from_nobody_for_long() -> None:
+    with (
+        running_cluster() as cluster,
+        psycopg.connect(cluster.url, **hurry(busy=60, idle=2)) as still,
+        psycopg.connect(cluster.url, autocommit=True, **hurry(busy=1, idle=60)) as other,
+    ):
+        still.execute("CREATE TABLE held (id int)")
+        still.commit()
+        still.execute("LOCK TABLE held")
+        busy = ask(other, "INSERT INTO held VALUES (1)")
+        assert busy is not None
+        told = explain(busy)
+        assert isinstance(told, Unavailable) and told.code == "database_busy"
+        deadline = time.monotonic() + 30
+        while ask(other, "INSERT INTO held VALUES (1)") is not None:
+            assert time.monotonic() < deadline
+        # Who stood still is told that it is over, as when the database was away; another try begins anew.
+        over = ask(still, "INSERT INTO held VALUES (2)")
+        assert over is not None
+        assert isinstance(explain(over), Unavailable)
