@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,12 +52,34 @@ def carry_out(product: Product, step: Step, victim: Victim, moment: Moment) -> t
         os.kill(pid, signal.SIGKILL)
     asking.join()
     eventually(lambda: _has_another(victim, pid), lambda: f"{victim.name} does not come back")
-    settle(product, (victim.name, moment, step))
+    _settle_and_ask_again(product, step, answers, (victim.name, moment, step))
+    return answers, reached
+
+
+def carry_out_beside_halted(product: Product, step: Step, victim: Victim, seconds: float) -> list[Answer]:
+    """One step while something hangs: it is there and does nothing, for so long. Otherwise as `carry_out`."""
+    pid = victim.find()
+    answers: list[Answer] = []
+    asking = threading.Thread(target=lambda: answers.append(product.ask(*step)))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        asking.start()
+        time.sleep(seconds)
+    finally:
+        # It may have been replaced meanwhile.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    asking.join()
+    _settle_and_ask_again(product, step, answers, (victim.name, f"halted for {seconds} s", step))
+    return answers
+
+
+def _settle_and_ask_again(product: Product, step: Step, answers: list[Answer], what: object) -> None:
+    settle(product, what)
     while is_open(answers[-1]):
         assert len(answers) < 20, answers
         answers.append(product.ask(*step))
-        settle(product, (victim.name, moment, step))
-    return answers, reached
+        settle(product, what)
 
 
 def _wait_for(seconds: float, over: Callable[[], bool]) -> bool:

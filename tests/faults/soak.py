@@ -1,4 +1,5 @@
-"""`make soak`, or `python -m tests.faults.soak [MINUTES]`: random changes, kills and damage, which all has to survive.
+"""`make soak`, or `python -m tests.faults.soak [MINUTES]`: random changes, kills, halts and
+damage, which all has to survive.
 
 Ten minutes unless said otherwise. Prints the seed first (SEED in the environment takes the same turns), then each turn
 with the seconds until all agreed again; exit status 1 at the first after which it did not.
@@ -14,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.kills import Step, carry_out, is_open, part, settle
+from tests.faults.kills import Step, carry_out, carry_out_beside_halted, is_open, part, settle
 from tests.faults.points import POINTS
 from tests.isolation import enter_private_host, require_root
 from tests.product import Product, running_product
@@ -39,6 +40,8 @@ VICTIMS = (
     "supervisor",
     "port service",
 )
+HALTS = (0.5, 2.0, 7.0, 20.0)
+"""Seconds for which a part hangs: less and more than others wait for it."""
 DAMAGES = (
     "nft flush ruleset",
     "nft flush set inet netadmin bridges",
@@ -63,6 +66,8 @@ class Soak:
     product: Product
     seed: str
     turns: Counter[str] = field(default_factory=Counter)
+    weights: tuple[int, int, int, int] = (12, 2, 1, 4)
+    """Of changes, kills, halts and damages."""
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
@@ -72,8 +77,9 @@ class Soak:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             began = time.monotonic()
-            kind = self._chance.choices(("change", "kill", "damage"), weights=(6, 1, 2))[0]
-            what = {"change": self._change, "kill": self._kill, "damage": self._damage}[kind]()
+            kinds = {"change": self._change, "kill": self._kill, "halt": self._halt, "damage": self._damage}
+            kind = self._chance.choices([*kinds], weights=self.weights)[0]
+            what = kinds[kind]()
             self.turns[kind] += 1
             print(f"{time.monotonic() - began:6.1f} s  {what}", flush=True)
 
@@ -98,6 +104,12 @@ class Soak:
         moment = self._chance.choice((*POINTS, 0.0, 0.01, 0.03))
         answers, _ = carry_out(self.product, step, part(self.product, victim), moment)
         return f"{step[0]} {step[1]} {answers[-1][0]}, {victim} killed at {moment}"
+
+    def _halt(self) -> str:
+        step, victim = self._choose_step(), self._chance.choice(VICTIMS)
+        seconds = self._chance.choice(HALTS)
+        answers = carry_out_beside_halted(self.product, step, part(self.product, victim), seconds)
+        return f"{step[0]} {step[1]} {answers[-1][0]}, {victim} halted for {seconds:g} s"
 
     def _damage(self) -> str:
         line = self._chance.choice(DAMAGES).format(container=self._chance.choice(CONTAINERS))

@@ -5,6 +5,7 @@ Each call has its own connection, so a client may be shared by threads and outli
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, TypeVar
 
@@ -28,6 +29,9 @@ from workers.runtimes.protocol import (
 from workers.tracing import mark
 
 UNREACHED = 0
+PAUSE = 5.0
+"""Seconds for which a supervisor that did not answer is not asked again: whoever asks for a thousand containers, one
+after the other, would wait for it a thousand times and do nothing else."""
 _Reply = TypeVar("_Reply", bound=Done)
 
 
@@ -40,6 +44,13 @@ class SupervisorError(Exception):
         self.code = code
 
 
+class Silent(SupervisorError):
+    """It did not answer in time."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"The supervisor on {path} did not answer in time; see its log.", UNREACHED)
+
+
 class Supervisor:
     """All methods raise SupervisorError."""
 
@@ -47,6 +58,7 @@ class Supervisor:
         """`path`: the control socket; `timeout`: seconds to wait for a reply, on top of what a request takes."""
         self._path = path
         self._timeout = timeout
+        self._silent_until = 0.0
 
     def start(self, process: Process) -> int:
         """Its pid; the same one if this incarnation runs already."""
@@ -138,8 +150,16 @@ class Supervisor:
         return _read_events(connection, stream)
 
     def _ask(self, request: msgspec.Struct, reply: type[_Reply], extra: float = 0.0) -> _Reply:
+        if time.monotonic() < self._silent_until:
+            raise Silent(self._path)
         with self._connect(self._timeout + extra) as connection, connection.makefile("rb") as stream:
-            return self._exchange(request, connection, stream, reply)
+            try:
+                return self._exchange(request, connection, stream, reply)
+            except Silent:
+                # What takes its time may be slow by itself.
+                if not extra:
+                    self._silent_until = time.monotonic() + PAUSE
+                raise
 
     def _connect(self, timeout: float) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
@@ -161,9 +181,7 @@ class Supervisor:
             connection.sendall(mark(msgspec.json.encode(request)) + b"\n")
             line = stream.readline()
         except TimeoutError as error:
-            raise SupervisorError(
-                f"The supervisor on {self._path} did not answer in time; see its log.", UNREACHED
-            ) from error
+            raise Silent(self._path) from error
         except OSError as error:
             raise SupervisorError(f"The supervisor on {self._path} hung up ({error}).", UNREACHED) from error
         if not line:
