@@ -251,6 +251,12 @@ def _answer(question: Question, configuration: Configuration, transfers: redis.R
         return Answer(
             id=question.id, ok=False, error=f"The question {question.kind!r} is incomplete: {error}."
         )
+    except Exception:
+        # Whoever asked waits.
+        log.exception("question %s failed", question.kind)
+        return Answer(
+            id=question.id, ok=False, error="The host failed at this; its worker's log says why.", code=500
+        )
     if result is None:
         return Answer(id=question.id, ok=False, error=f"This host knows no question {question.kind!r}.")
     return Answer(id=question.id, ok=True, result=result)

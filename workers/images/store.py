@@ -7,31 +7,25 @@ the SHA-256 of the image's JSON.
 
 import contextlib
 import fcntl
-import gzip
 import hashlib
 import json
-import lzma
 import os
-import shutil
 import subprocess
-import sys
 import time
 import uuid
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workers.images.archive import Window, architecture, read_archive
+from workers.images import apart
+from workers.images.archive import Window, architecture, open_archive
 from workers.images.changes import read_changes
+from workers.images.documents import read_document
 from workers.images.errors import ImageError
 from workers.images.names import complete, digits_of
-from workers.images.unpack import Unusable, open_layer
-from workers.images.unpack import Window as Reader
+from workers.images.unpack import MOST_BYTES
 
-MOST = 4 << 30
-"""Bytes of an archive, uncompressed."""
 _PATIENCE = 3600.0
 """Seconds that an archive may take to come in."""
 
@@ -66,7 +60,11 @@ class Store:
     def list_all(self) -> list[Image]:
         """The newest first."""
         names = self._names()
-        found = [self._read(path.name, names) for path in self._folder.glob("[0-9a-f]" * 64)]
+        found = []
+        for path in self._folder.glob("[0-9a-f]" * 64):
+            # One that is damaged hides no other.
+            with contextlib.suppress(ImageError):
+                found.append(self._read(path.name, names))
         return sorted(found, key=lambda image: str(image.document.get("created", "")), reverse=True)
 
     def find(self, name: str) -> Image:
@@ -112,15 +110,21 @@ class Store:
 
     def load(self, archive: Path) -> list[tuple[Image, list[str]]]:
         """Take in the images of a `docker save` archive, each with the names that it brought."""
-        plain = _inflate(archive)
-        loaded = []
+        plain = archive.with_suffix(".plain")
+        try:
+            images = open_archive(archive, plain)
+            os.replace(plain, archive)
+        finally:
+            plain.unlink(missing_ok=True)
+        loaded, budget = [], MOST_BYTES
         with self._locked():
-            for packed in read_archive(plain):
+            for packed in images:
                 names = [complete(name) for name in packed.names]
+                document = read_document(packed.document)
                 with self._draft() as draft:
-                    unpacked = _unpack(plain, draft, list(packed.layers))
-                    expected = json.loads(packed.document)["rootfs"]["diff_ids"]
-                    if expected != unpacked["digests"]:
+                    unpacked = _unpack(archive, draft, list(packed.layers), budget)
+                    budget -= unpacked["size"]
+                    if document["rootfs"]["diff_ids"] != unpacked["digests"]:
                         raise ImageError("A layer of the archive is not what its image says; save it again.")
                     id = self._keep(draft, packed.document, unpacked["size"])
                 self._save_names({**self._names(), **dict.fromkeys(names, id)})
@@ -159,7 +163,7 @@ class Store:
             # Out of sight first: what is half removed must not be found.
             doomed = self._folder / f"draft-{uuid.uuid4().hex}"
             (self._folder / image.id).rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+            _discard(doomed)
         return [*untagged, Removal("Deleted", f"sha256:{image.id}")]
 
     def incoming(self) -> Path:
@@ -170,13 +174,14 @@ class Store:
     def _read(self, id: str, names: dict[str, str]) -> Image:
         folder = self._folder / id
         try:
-            document = json.loads((folder / "document.json").read_bytes())
+            document = read_document((folder / "document.json").read_bytes())
             size = int((folder / "size").read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImageError) as error:
             raise ImageError(f"No such image: {id[:12]} (its folder is damaged: {error})", 404) from error
         return Image(id, sorted(name for name, known in names.items() if known == id), size, document)
 
     def _keep(self, draft: Path, document: bytes, size: int) -> str:
+        read_document(document)
         id = hashlib.sha256(document).hexdigest()
         (draft / "document.json").write_bytes(document)
         (draft / "size").write_text(str(size))
@@ -193,7 +198,7 @@ class Store:
         try:
             yield draft
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            _discard(draft)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -207,7 +212,7 @@ class Store:
         """Drop what an import left that was cut short; archives may still be coming in for an hour."""
         for path in self._folder.glob("draft-*"):
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                _discard(path)
             elif time.time() - path.stat().st_mtime > _PATIENCE:
                 path.unlink(missing_ok=True)
 
@@ -243,46 +248,11 @@ def _refuse_by_id(image: Image, uses: Sequence[Use], *, force: bool) -> None:
         )
 
 
-def _unpack(archive: Path, draft: Path, windows: list[Window]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "workers.images.unpack", str(draft / "root")]
-    with open(archive, "rb") as source:
-        done = subprocess.run(
-            [*command, *(f"{offset}:{size}" for offset, size in windows)],
-            stdin=source,
-            capture_output=True,
-        )
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError as error:
-        raise ImageError(f"The archive could not be unpacked: {done.stderr[-300:]!r}.", 500) from error
-    if "error" in answer:
-        raise ImageError(answer["error"])
-    return answer
+def _unpack(archive: Path, draft: Path, windows: list[Window], budget: int = MOST_BYTES) -> dict[str, Any]:
+    words = [str(draft / "root"), str(budget), *(f"{offset}:{size}" for offset, size in windows)]
+    return apart.run("workers.images.unpack", words, archive)
 
 
-def _inflate(archive: Path) -> Path:
-    """The archive uncompressed, in its own place."""
-    size = archive.stat().st_size
-    plain = archive.with_suffix(".plain")
-    with open(archive, "rb") as source:
-        try:
-            layer = open_layer(Reader(source.fileno(), 0, size))
-            with open(plain, "wb") as target:
-                shutil.copyfileobj(_Bounded(layer), target, 1 << 20)
-        except (Unusable, EOFError, ValueError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-            plain.unlink(missing_ok=True)
-            raise ImageError(f"The archive cannot be read: {error}.") from error
-    os.replace(plain, archive)
-    return archive
-
-
-class _Bounded:
-    def __init__(self, source: Any) -> None:
-        self._source, self._rest = source, MOST
-
-    def read(self, size: int = -1, /) -> bytes:
-        data: bytes = self._source.read(size)
-        self._rest -= len(data)
-        if self._rest < 0:
-            raise ValueError(f"it is larger than {MOST >> 30} GiB")
-        return data
+def _discard(path: Path) -> None:
+    """A folder of any depth: who recurses, as the library does, comes to an end in one of some thousand levels."""
+    subprocess.run(["rm", "-rf", "--", str(path)], check=False)

@@ -1,33 +1,31 @@
-"""`python -m workers.images.unpack ROOT OFFSET:SIZE …`: layers of an archive on standard input become one root.
+"""`python -m workers.images.unpack ROOT BUDGET OFFSET:SIZE …`: layers of an archive on standard input become one root.
 
-It runs as a process of its own that shuts itself up in ROOT first (chroot(2)): whatever a layer's names and links
-say, they mean something inside. Prints `{"size", "digests"}`, the latter of each layer uncompressed, or
-`{"error"}` and ends with status 1. Whiteouts as in the image specification (OCI image-spec, layer.md).
+It runs as a process of its own (`apart`) that shuts itself up in ROOT first (chroot(2)): whatever a layer's names and
+links say, they mean something inside. Prints `{"size", "digests"}`, the latter of each layer uncompressed. BUDGET:
+bytes that all may have. Whiteouts as in the image specification (OCI image-spec, layer.md).
 """
 
 import bz2
 import gzip
 import hashlib
 import io
-import json
 import lzma
 import os
 import shutil
 import sys
 import tarfile
-import zlib
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
+
+from workers.images.apart import Member, Unusable, tell
 
 MOST_BYTES = 8 << 30
-"""Of all layers, uncompressed."""
+"""Of all layers of all images of an archive, uncompressed."""
 MOST_MEMBERS = 1_000_000
+"""Of all layers of an image."""
 _WHITEOUT, _META = ".wh.", ".wh..wh."
 _OPAQUE = ".wh..wh..opq"
 _BLOCK = 1 << 20
-
-
-class Unusable(Exception):
-    """One sentence."""
+_TOO_LARGE = Unusable(f"The archive unpacks to more than {MOST_BYTES >> 30} GiB.")
 
 
 class Window(io.RawIOBase):
@@ -57,7 +55,7 @@ class _Counted:
         data = self._source.read(_BLOCK if size < 0 else size)
         self._budget -= len(data)
         if self._budget < 0:
-            raise Unusable(f"The archive unpacks to more than {MOST_BYTES >> 30} GiB.")
+            raise _TOO_LARGE
         self._digest.update(data)
         return data
 
@@ -83,20 +81,24 @@ def open_layer(window: Window) -> BinaryIO:
 
 
 class Layer:
-    """Unpacks one layer over what is there."""
+    """Unpacks one layer over what is there; `members` and `size` of those below count with it."""
 
-    def __init__(self) -> None:
-        self.size = self.members = 0
+    def __init__(self, members: int, size: int, budget: int) -> None:
+        self.members, self.size, self._budget = members, size, budget
         self._own: set[str] = set()
 
     def apply(self, archive: tarfile.TarFile) -> None:
         # The chroot is the filter: names are taken as they are.
         archive.extraction_filter = lambda member, _: member
         for member in archive:
+            # Else they are all kept.
+            archive.members.clear()  # type: ignore[attr-defined]
             self.members += 1
             self.size += member.size
-            if self.members > MOST_MEMBERS or self.size > MOST_BYTES:
-                raise Unusable("The archive holds too much.")
+            if self.members > MOST_MEMBERS:
+                raise Unusable(f"The archive holds more than {MOST_MEMBERS} files.")
+            if self.size > self._budget:
+                raise _TOO_LARGE
             path = os.path.normpath("/" + member.name)
             folder, name = os.path.split(path)
             if name.startswith(_WHITEOUT):
@@ -149,43 +151,28 @@ def _remove(path: str) -> None:
         shutil.rmtree(path)
 
 
-def unpack(root: str, windows: list[tuple[int, int]], source: int) -> dict[str, object]:
+def unpack(root: str, budget: int, windows: list[tuple[int, int]], source: int) -> dict[str, Any]:
     """Shut the process up in `root` and unpack there. Raises Unusable, OSError, tarfile.TarError."""
     os.umask(0o022)
+    # From then on the folders of our modules are the archive's.
+    sys.meta_path.clear()
     os.chroot(root)
     os.chdir("/")
-    size, digests = 0, []
+    members, size, digests = 0, 0, []
     for offset, length in windows:
-        stream = _Counted(open_layer(Window(source, offset, length)), MOST_BYTES - size)
-        layer = Layer()
-        with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
+        stream = _Counted(open_layer(Window(source, offset, length)), budget - size)
+        layer = Layer(members, size, budget)
+        with tarfile.open(fileobj=stream, mode="r|", errorlevel=1, tarinfo=Member) as archive:  # type: ignore[call-overload]
             layer.apply(archive)
-        size += layer.size
+        members, size = layer.members, layer.size
         digests.append(stream.finish())
     return {"size": size, "digests": digests}
 
 
 def main() -> int:
-    root, *given = sys.argv[1:]
+    root, budget, *given = sys.argv[1:]
     windows = [(int(offset), int(size)) for offset, _, size in (each.partition(":") for each in given)]
-    try:
-        answer = unpack(root, windows, 0)
-    except Unusable as error:
-        answer = {"error": str(error)}
-    except (
-        tarfile.TarError,
-        EOFError,
-        zlib.error,
-        lzma.LZMAError,
-        ValueError,
-        KeyError,
-        RecursionError,
-    ) as error:
-        answer = {"error": f"This is no tar archive of a root file system: {error}."}
-    except OSError as error:
-        answer = {"error": f"The archive cannot be unpacked: {error.strerror or error}."}
-    print(json.dumps(answer))
-    return 1 if "error" in answer else 0
+    return tell(lambda: unpack(root, int(budget), windows, 0), "tar archive of a root file system")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The rules are those of Docker's `--user`. The root is a stranger's: its files ar
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def _fields(text: str, count: int) -> Iterator[list[str]]:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= _LARGEST else None
+    return int(text) if re.fullmatch("[0-9]{1,10}", text) and int(text) <= _LARGEST else None
 
 
 def _read(path: str) -> str:
