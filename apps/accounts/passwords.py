@@ -6,7 +6,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from apps.accounts.throttle import count_failure, forget_failures, refuse_locked
+from apps.accounts.throttle import begin_try, end_try, forgive_try
 
 
 class PasswordBackend(ModelBackend):
@@ -22,11 +22,11 @@ class PasswordBackend(ModelBackend):
         if username is None or password is None:
             return None
         address = request.META.get("REMOTE_ADDR", "") if request is not None else ""
-        refuse_locked(username, address)
+        begin_try(username, address)
         user = super().authenticate(request, username=username, password=password, **kwargs)
         if user is None:
-            count_failure(username, address)
+            end_try(username, address)
             return None
-        forget_failures(username, address)
+        forgive_try(username, address)
         assert isinstance(user, User)
         return user

@@ -9,7 +9,8 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, Q
 
 from apps.accounts.models import Failure
 from apps.common.errors import TooMany
@@ -22,35 +23,33 @@ TOKENS = "(token)"
 """Stands for an account where tokens are counted; no account can be called so."""
 
 
-def refuse_locked(account: str, address: str) -> None:
-    """TooMany when this account may not be tried from this address now, whatever the password is."""
-    name = _shorten(account)
-    rows = Failure.objects.filter(account__in=[name, ""], address__in=[_group(address), ""])
-    for row in rows.filter(since__gt=datetime.now(UTC) - WINDOW):
+def begin_try(account: str, address: str) -> None:
+    """Count signing in as `account` from `address` as failed, until `forgive_try` says otherwise.
+
+    Before the password is looked at, which takes long: whoever tries many at once has no more of them. TooMany when
+    this account may not be tried from there now, whatever the password is.
+    """
+    _forget_old()
+    with transaction.atomic():
+        for row in _rows(account, address):
+            if not Failure.objects.filter(pk=row.pk, count__lt=limit_of(row)).update(count=F("count") + 1):
+                raise _locked_out(row)
+
+
+def end_try(account: str, address: str) -> None:
+    """The password was wrong."""
+    for row in _rows(account, address):
         if row.count >= limit_of(row):
-            minutes = int((row.since + WINDOW - datetime.now(UTC)).total_seconds() // 60) + 1
-            raise TooMany(
-                "locked_out",
-                f"Too many sign-ins failed; try again in {minutes} minutes, or ask an administrator to unlock it.",
-            )
+            _log_locked(row)
 
 
-def count_failure(account: str, address: str) -> None:
-    """Remember that signing in as `account` from `address` has failed."""
-    begun = datetime.now(UTC)
-    Failure.objects.filter(since__lte=begun - WINDOW).delete()
-    for name, place in _keys(account, address):
-        row, _ = Failure.objects.get_or_create(account=name, address=place, defaults={"since": begun})
-        Failure.objects.filter(pk=row.pk).update(count=F("count") + 1)
-        if row.count + 1 == limit_of(row):
-            log.warning(
-                "too many failed sign-ins: %s is locked out for %d minutes", row, WINDOW.seconds // 60
-            )
-
-
-def forget_failures(account: str, address: str) -> None:
+def forgive_try(account: str, address: str) -> None:
     """The right password was given: what went before were slips of its owner."""
-    Failure.objects.filter(account=_shorten(account), address=_group(address)).delete()
+    name, place = _shorten(account), _group(address)
+    Failure.objects.filter(account=name, address=place).delete()
+    others = Failure.objects.filter(Q(account=name, address="") | Q(account="", address=place))
+    others.filter(count__gt=0).update(count=F("count") - 1)
+    others.filter(count__lte=0).delete()
 
 
 def refuse_bad_token(address: str) -> None:
@@ -58,7 +57,11 @@ def refuse_bad_token(address: str) -> None:
     rows = Failure.objects.filter(account=TOKENS, address=_group(address))
     row = rows.filter(since__gt=datetime.now(UTC) - WINDOW).first()
     if row is None or row.count < OF_TOKENS:
-        count_failure(TOKENS, address)
+        _forget_old()
+        for each in _rows(TOKENS, address):
+            Failure.objects.filter(pk=each.pk).update(count=F("count") + 1)
+            if each.count + 1 == OF_TOKENS:
+                _log_locked(each)
         return
     raise TooMany("locked_out", "Too many unknown tokens came from there; try again in some minutes.")
 
@@ -69,6 +72,28 @@ def limit_of(row: Failure) -> int:
     if not row.account:
         return OF_ADDRESS
     return OF_PAIR if row.address else OF_ACCOUNT
+
+
+def _forget_old() -> None:
+    Failure.objects.filter(since__lte=datetime.now(UTC) - WINDOW).delete()
+
+
+def _locked_out(row: Failure) -> TooMany:
+    minutes = int((row.since + WINDOW - datetime.now(UTC)).total_seconds() // 60) + 1
+    return TooMany(
+        "locked_out",
+        f"Too many sign-ins failed; try again in {minutes} minutes, or ask an administrator to unlock it.",
+    )
+
+
+def _log_locked(row: Failure) -> None:
+    log.warning("too many failed sign-ins: %s is locked out for %d minutes", row, WINDOW.seconds // 60)
+
+
+def _rows(account: str, address: str) -> Iterator[Failure]:
+    begun = datetime.now(UTC)
+    for name, place in _keys(account, address):
+        yield Failure.objects.get_or_create(account=name, address=place, defaults={"since": begun})[0]
 
 
 def _keys(account: str, address: str) -> Iterator[tuple[str, str]]:

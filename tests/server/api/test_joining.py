@@ -55,8 +55,10 @@ def add(admin: Any, name: str = "node2") -> Token:
 def join(token: Token, **changes: Any) -> Any:
     at = changes.get("at", time.time())
     request = Request(key=token.key, nonce=NONCE, at=at, proof=prove(token.verifier, NONCE, at), version="1")
+    headers = {name: value for name, value in changes.items() if name.startswith("HTTP_")}
     body = {**msgspec.to_builtins(request), **changes}
-    return make_client("nobody").post("/api/v1/join/", body, format="json")
+    body = {name: value for name, value in body.items() if name not in headers}
+    return make_client("nobody").post("/api/v1/join/", body, format="json", **headers)
 
 
 def report(name: str, key: str, epoch: str) -> None:
@@ -112,6 +114,15 @@ def test_what_does_not_fit_is_refused_and_the_token_stays_good(
     refused = join(token, **changes)
     assert (refused.status_code, refused.json()["code"]) == (status, code)
     assert join(token).status_code == 200
+
+
+def test_joining_is_tried_thirty_times_a_minute_from_one_address(admin: Any) -> None:
+    token = add(admin)
+    for number in range(30):
+        # A header is made up anew for each try.
+        assert join(token, proof="0" * 64, HTTP_X_FORWARDED_FOR=f"198.51.100.{number}").status_code == 401
+    assert join(token).status_code == 429
+    assert Invitation.objects.exists()
 
 
 def test_an_expired_token_is_refused(admin: Any) -> None:

@@ -1,13 +1,17 @@
 """How often signing in may fail, at each way in; and how long what opened it lasts."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
 from django.test import Client
 
-from apps.accounts import throttle
+from apps.accounts import lasting, throttle
 from apps.accounts.models import ApiToken, Failure
+from apps.api.views.hosts import JoinRate
 from tests.server.people import make_client, make_user
 
 pytestmark = pytest.mark.django_db
@@ -45,10 +49,45 @@ def test_after_five_failures_not_even_the_right_password_opens_from_there() -> N
     assert sign_in(RIGHT, address="192.0.2.2").status_code == 200, "its owner elsewhere is let in"
 
 
+def test_the_numbers_are_those_that_are_told() -> None:
+    told = (Path(__file__).parents[3] / "docs" / "security.md").read_text().replace("\n", " ")
+    table = [
+        int(each) for each in re.findall(r"^\| .*?, (\d+) times \|", told.replace(" | | ", " |\n| "), re.M)
+    ]
+    assert table == [throttle.OF_PAIR, throttle.OF_ADDRESS, throttle.OF_ACCOUNT, throttle.OF_TOKENS]
+    assert f"within {throttle.WINDOW.seconds // 60} minutes" in told
+    assert f"every {lasting.EVERY:.0f} seconds each WebSocket" in told
+    assert f"may be tried {JoinRate.rate.split('/')[0]} times a minute" in told
+    assert "after 12 hours (`NETADMIN_SESSION_HOURS`), a token after 90 days" in told
+
+
+def test_a_try_counts_before_its_password_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+
+    def look(*_: Any, **__: Any) -> None:
+        nonlocal looked
+        looked += 1
+        sign_in(WRONG)  # Another one that comes meanwhile.
+
+    monkeypatch.setattr(ModelBackend, "authenticate", look)
+    assert sign_in(WRONG).status_code == 401
+    assert looked == throttle.OF_PAIR == 5
+
+
 def test_the_right_password_forgives_slips() -> None:
     for _ in range(3):
         fail(4)
         assert sign_in(RIGHT).status_code == 200
+    assert list(Failure.objects.values_list("account", "address", "count")) == [
+        ("operator", "", 12),
+        ("", "192.0.2.1", 12),
+    ]
+
+
+def test_who_signs_in_is_not_counted() -> None:
+    for _ in range(throttle.OF_PAIR + 1):
+        assert sign_in(RIGHT).status_code == 200
+    assert not Failure.objects.exists()
 
 
 def test_many_accounts_tried_from_one_address_lock_the_address() -> None:
