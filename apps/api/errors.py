@@ -58,7 +58,12 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def shape(code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    return {"code": code, "message": message, "field": field}
+    return {"code": code, "message": _write_out(message), "field": field and _write_out(field)}
+
+
+def _write_out(text: str) -> str:
+    """What is refused may be named in it as it was sent, with half a character that no answer could hold."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _describe(error: exceptions.APIException) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from apps.docker_api.options import check_container, read_place
 from apps.docker_api.refusals import EngineError
 from apps.docker_api.requests import Request
 from apps.docker_api.responses import Answer
-from apps.docker_api.shapes import read_list, read_map, read_number, read_object, read_text, read_texts
+from apps.docker_api.shapes import read_map, read_number, read_object, read_objects, read_text, read_texts
 from apps.hosts.models import Host
 from apps.networks.models import Network
 from apps.networks.rules import read_link
@@ -85,7 +85,7 @@ def _read_wishes(request: Request, settings: Mapping[str, Any]) -> list[tuple[st
         given = {BRIDGE if name == "default" else name: wish for name, wish in given.items()}
     if request.body.get("NetworkDisabled"):
         first = "none"
-    wishes = {name: read_wish(wish or {}) for name, wish in given.items()}
+    wishes = {name: read_wish(read_object(given, name)) for name in given}
     main = wishes.pop(first, None) or wishes.pop(_id_of(request, first, wishes), None) or Wish()
     links = [read_link(link) for link in read_texts(settings, "Links")]
     mac = main.mac or read_text(request.body, "MacAddress") or None
@@ -104,7 +104,7 @@ def _write_ports(body: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterat
     """As people write them."""
     bound = read_object(settings, "PortBindings")
     for port in bound:
-        for binding in read_list(bound, port) or [{}]:
+        for binding in read_objects(bound, port) or [{}]:
             address, number = read_text(binding, "HostIp"), read_text(binding, "HostPort")
             before = f"[{address}]" if ":" in address else address
             yield f"{before}:{number}:{port}" if address else f"{number}:{port}" if number else port
@@ -139,7 +139,11 @@ def _read_fields(body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
     return {
         "hostname": read_text(body, "Hostname") or None,
         "labels": read_map(body, "Labels"),
-        "stop_timeout": 10.0 if seconds is None else float(seconds) if seconds >= 0 else FOR_EVER,
+        "stop_timeout": 10.0
+        if seconds is None
+        else min(float(seconds), FOR_EVER)
+        if seconds >= 0
+        else FOR_EVER,
         "stop_signal": _read_stop_signal(body),
         "terminal": bool(body.get("Tty")),
         "open_stdin": bool(body.get("OpenStdin")),

@@ -168,7 +168,11 @@ def read_signal(text: str) -> int:
     name = text.upper().removeprefix("SIG")
     if found := re.fullmatch(r"RTM(IN|AX)([+-]\d{1,2})?", name):
         name = str((signal.SIGRTMIN if found[1] == "IN" else signal.SIGRTMAX) + int(found[2] or 0))
-    if name.isascii() and name.isdigit() and int(name[:4]) in signal.valid_signals():
+    if (
+        re.fullmatch(r"0*[0-9]{1,3}", name, re.ASCII)
+        and len(name) < 100
+        and int(name) in signal.valid_signals()
+    ):
         return int(name)
     if f"SIG{name}" in signal.Signals.__members__:
         return int(signal.Signals[f"SIG{name}"])

@@ -60,6 +60,17 @@ def read_boolean(name: str, values: Iterable[str]) -> bool:
 
 def read_time(text: str, now: datetime) -> datetime:
     """Seconds since 1970, a time, or how long ago (1h30m)."""
+    try:
+        found = _read_time(text, now)
+    except (ValueError, OverflowError):
+        # There are years of four digits only.
+        found = None
+    if found is None:
+        raise EngineError(400, f'failed to parse value as time or duration: "{text}"')
+    return found
+
+
+def _read_time(text: str, now: datetime) -> datetime | None:
     if re.fullmatch(r"-?[0-9]{1,11}(\.[0-9]{1,9})?", text):
         return datetime.fromtimestamp(float(text), UTC)
     parts = _DURATION.findall(text)
@@ -67,10 +78,5 @@ def read_time(text: str, now: datetime) -> datetime:
         apart = timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
         return now + apart if text.startswith("-") else now - apart
     if found := _STAMP.match(text):
-        try:
-            at = datetime.fromisoformat(f"{found[1]}T{found[2] or '00:00'}{(found[3] or 'Z')}")
-        except ValueError:
-            pass
-        else:
-            return at.astimezone(UTC)
-    raise EngineError(400, f'failed to parse value as time or duration: "{text}"')
+        return datetime.fromisoformat(f"{found[1]}T{found[2] or '00:00'}{(found[3] or 'Z')}").astimezone(UTC)
+    return None

@@ -1,6 +1,7 @@
 """Which images a client of the engine asks for."""
 
 import fnmatch
+import re
 import time
 from collections.abc import Callable
 
@@ -79,9 +80,9 @@ def _read_truth(text: str) -> bool:
 
 def _read_time(text: str) -> float:
     """Seconds since 1970, a time, or how long ago (`10m`, `24h`)."""
-    if text[-1:] in _UNITS and text[:-1].isdigit():
-        return time.time() - int(text[:-1]) * _UNITS[text[-1]]
-    found = float(text) if text.isdigit() else created(text)
+    if past := re.fullmatch("([0-9]{1,9})([smh])", text):
+        return time.time() - int(past[1]) * _UNITS[past[2]]
+    found = float(text) if re.fullmatch("[0-9]{1,11}", text) else created(text)
     if not found:
         raise EngineError(400, f"invalid filter 'until=[{text}]'")
     return found

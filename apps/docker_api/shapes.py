@@ -5,6 +5,9 @@ from typing import Any
 
 from apps.docker_api.refusals import EngineError
 
+LARGEST = 2**31 - 1
+"""Of a number, whatever its sign: what databases keep."""
+
 
 def read_text(given: Mapping[str, Any], name: str) -> str:
     return str(_read(given, name, str, ""))
@@ -16,6 +19,10 @@ def read_list(given: Mapping[str, Any], name: str) -> list[Any]:
 
 def read_object(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     return dict(_read(given, name, dict, {}))
+
+
+def read_objects(given: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    return [read_object({name: each}, name) for each in read_list(given, name)]
 
 
 def read_texts(given: Mapping[str, Any], name: str) -> list[str]:
@@ -35,8 +42,10 @@ def read_map(given: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def read_number(given: Mapping[str, Any], name: str) -> int:
-    value = _read(given, name, int, 0)
-    return int(value)
+    value = int(_read(given, name, int, 0))
+    if abs(value) > LARGEST:
+        raise EngineError(400, f"invalid JSON: {name} is out of range")
+    return value
 
 
 def _read(given: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:

@@ -104,7 +104,7 @@ def _boolean(options: Mapping[str, str], key: str, default: bool) -> bool:
 
 def _mtu(options: Mapping[str, str]) -> int:
     text = options.get(MTU, "0")
-    if not text.isascii() or not text.isdigit() or int(text) > 65535 or 0 < int(text) < 68:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535 or 0 < int(text) < 68:
         raise Invalid(
             "bad_option", f"Option {MTU} must be a number from 68 to 65535, not {text!r}.", "options"
         )
@@ -134,7 +134,7 @@ def read_overlay_options(options: Mapping[str, str]) -> OverlayOptions:
         )
     vnis = []
     for text in options[VNIS].split(",") if VNIS in options else ():
-        if not text.isascii() or not text.isdigit() or not 0 < int(text) <= LAST_VNI:
+        if not re.fullmatch("[0-9]{1,8}", text) or not 0 < int(text) <= LAST_VNI:
             raise Invalid(
                 "bad_option", f"Option {VNIS} must be numbers from 1 to {LAST_VNI}, not {text!r}.", "options"
             )
