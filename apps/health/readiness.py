@@ -14,6 +14,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from apps.common.errors import Unavailable
+from apps.common.failures import explain
 from netadmin.pulse import KEPT as PULSE_KEPT
 from netadmin.pulse import reach_redis, read_pulse
 
@@ -23,6 +25,7 @@ KEPT = 1.0
 NOT_YET = "It is being looked at for the first time."
 Parts = Mapping[str, str]
 """By part, why it is not ready in one sentence; empty: it is."""
+AWAY: Parts = {"database": "The database cannot be reached.", "migrations": ""}
 
 
 class Readiness:
@@ -48,7 +51,8 @@ class Readiness:
     def _look(self) -> dict[str, str]:
         until = time.monotonic() + PATIENCE
         for name, look in self._looks.items():
-            if name not in self._running:
+            # What hung and has answered since says how it was then, not how it is.
+            if name not in self._running or self._running[name].done():
                 self._running[name] = self._threads.submit(look)
         found: dict[str, str] = {}
         for name, running in list(self._running.items()):
@@ -71,8 +75,8 @@ def look_at_database() -> Parts:
     """One query: which migrations it has had."""
     try:
         applied = set(MigrationRecorder.Migration.objects.values_list("app", "name"))
-    except DatabaseError:
-        return _explain_database()
+    except DatabaseError as error:
+        return AWAY if isinstance(explain(error), Unavailable) else _explain_database()
     finally:
         connection.close()
     missing = len(_known_migrations() - applied)
@@ -86,7 +90,7 @@ def _explain_database() -> Parts:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
-        return {"database": "The database cannot be reached.", "migrations": ""}
+        return AWAY
     finally:
         connection.close()
     return {"database": "", "migrations": "The database is empty; run python -m netadmin.setup."}

@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -129,3 +131,30 @@ def test_a_part_that_hangs_is_named_and_holds_up_neither_the_others_nor_who_asks
         clock.now += 2.0
         time.sleep(0.01)
     assert readiness.find() == {"database": "", "broker": ""}
+
+
+def test_what_hung_says_nothing_of_now_once_it_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness_module, "PATIENCE", 0.2)
+    held, clock, states = threading.Event(), Clock(), ["as it was", "as it is"]
+
+    def look() -> dict[str, str]:
+        state = states.pop(0)
+        held.wait(30)
+        return {"database": state}
+
+    readiness = Readiness({"database": look}, clock)
+    assert readiness.find() == {"database": "The database does not answer."}
+    held.set()
+    readiness._running["database"].result(20)
+    monkeypatch.setattr(readiness_module, "PATIENCE", 20.0)
+    clock.now = 60.0
+    assert readiness.find() == {"database": "as it is"}
+
+
+def test_a_database_that_is_back_in_between_is_not_called_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: str) -> None:
+        raise OperationalError from psycopg.OperationalError("no connection within 10 s")
+
+    recorder = SimpleNamespace(Migration=SimpleNamespace(objects=SimpleNamespace(values_list=fail)))
+    monkeypatch.setattr(readiness_module, "MigrationRecorder", recorder)
+    assert look_at_database() == {"database": "The database cannot be reached.", "migrations": ""}
