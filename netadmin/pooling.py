@@ -2,10 +2,28 @@
 
 from typing import Any
 
+import psycopg
 from psycopg_pool.base import AttemptWithBackoff
 
 PATIENCE = 10.0
+LONGEST = 60.0
+"""Seconds for which the answer to one statement is waited for: longer than for a lock."""
+
+
+class Limited(psycopg.Connection[Any]):
+    """It does not wait without an end for a server that hangs; whoever asked is told that the database is away."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, LONGEST if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            # The answer may come yet, and would be taken for that to the next question.
+            self.pgconn.finish()
+            raise
+
+
 POOL: dict[str, Any] = {
+    "connection_class": Limited,
     "min_size": 1,
     "max_size": 16,
     # Who finds none for so long is told that the database is away …

@@ -6,6 +6,7 @@ Prints what `prepare` prints: one JSON object with host, user and perhaps a pass
 import os
 
 import django
+from django.conf import settings
 from django.core.management import call_command
 
 from workers.garbage import begin_to_load
@@ -15,6 +16,8 @@ def main() -> None:
     begin_to_load()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netadmin.settings")
     django.setup()
+    # One statement of a migration takes as long as it takes: without the pool's limits.
+    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
     call_command("migrate", verbosity=0, interactive=False)
     call_command("prepare")
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+import pytest
 from django.db import DatabaseError
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.utils import DatabaseErrorWrapper
@@ -14,6 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from apps.common.errors import Unavailable
 from apps.common.failures import explain
+from netadmin import pooling
 from netadmin.pooling import BUSY, CONNECTION, IDLE, POOL, try_again_soon
 from tests.postgresql import Cluster, running_cluster
 
@@ -82,3 +84,22 @@ def test_who_stands_still_in_a_transaction_keeps_a_lock_from_nobody_for_long() -
         over = ask(still, "INSERT INTO held VALUES (2)")
         assert over is not None
         assert isinstance(explain(over), Unavailable)
+
+
+def test_a_server_that_hangs_keeps_nobody_waiting_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooling, "LONGEST", 1.0)
+    with running_cluster() as cluster, ConnectionPool(cluster.url, open=True, **POOL) as pool:
+        with pool.connection() as connection:
+            backend = connection.info.backend_pid
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            with pool.connection() as connection:
+                away = ask(connection, "SELECT 1")
+                assert away is not None
+                told = explain(away)
+            assert isinstance(told, Unavailable) and told.code == "database_away"
+            # It is another one that is given next: an answer that comes late is nobody's.
+            with pool.connection() as connection:
+                assert connection.execute("SELECT 2").fetchone() == (2,)
+        finally:
+            os.kill(backend, signal.SIGCONT)
