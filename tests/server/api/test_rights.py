@@ -120,6 +120,8 @@ def test_labels_cannot_be_used_to_take_a_network(operator: Any, member: Any) -> 
 
 def test_a_grant_of_one_network_covers_it_and_what_is_on_it_alone(operator: Any, member: Any) -> None:
     made = post(operator, "networks/", 201, name="lab")
+    post(operator, "networks/", 201, name="other")
+    make(operator, "there", networks=[{"network": "other"}])
     refuse(member, "post", "containers/", {"name": "c", "networks": [{"network": "lab"}]})
     admin = make_client("admin")
     granted = post(admin, "grants/", 201, team=TEAM, network="lab")
@@ -130,8 +132,13 @@ def test_a_grant_of_one_network_covers_it_and_what_is_on_it_alone(operator: Any,
     )
     make(member, "c", networks=[{"network": "lab"}], start=True)
     post(member, "containers/c/stop/")
+    refuse(member, "post", "networks/other/connect/", {"container": "c"})
+    refuse(member, "delete", "networks/other/")
+    refuse(member, "post", "containers/there/start/", {})
+    post(member, "networks/lab/disconnect/", 204, container="c")
+    make(member, "d", networks=[{"network": "lab"}])
     assert admin.delete(f"/api/v1/grants/{granted['id']}/").status_code == 204
-    refuse(member, "post", "containers/c/start/", {})
+    refuse(member, "post", "containers/d/start/", {})
     lines = Operation.objects.filter(subject="grant").order_by("at").values_list("action", "actor_name")
     assert list(lines) == [("grant.add", "admin"), ("grant.remove", "admin")]
 
