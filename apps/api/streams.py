@@ -35,6 +35,8 @@ from apps.networks.selectors import find_container
 
 STDOUT, EXIT, REFUSAL = b"\x01", b"\x03", b"\x04"
 GONE = b"\x04"
+PATIENCE = 10.0
+"""Seconds in which a Redis that does not hang lets us listen."""
 FRAME = 1024 * 1024
 """Bytes of one frame that is passed on to a host."""
 
@@ -64,7 +66,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
             if found is None:
                 raise
             await self.refuse(found.message)
-        except redis.RedisError:
+        except (redis.RedisError, TimeoutError):
             await self.refuse("The server's Redis cannot be reached; try again.")
 
     def allowed(self) -> bool:
@@ -91,7 +93,8 @@ class StreamConsumer(AsyncWebsocketConsumer):
         """Listen for what the host will say, then ask it to begin."""
         self.connection = aredis.Redis.from_url(settings.ENVIRONMENT.channel_url, socket_timeout=None)
         self.channel = self.connection.pubsub(ignore_subscribe_messages=True)
-        await self.channel.subscribe(self.name_of("out"))
+        async with asyncio.timeout(PATIENCE):
+            await self.channel.subscribe(self.name_of("out"))
         question = {**arguments, "session": self.session}
         await database_sync_to_async(ask)(
             self.container.host, kind, question, settings.NETADMIN_ANSWER_TIMEOUT
@@ -125,8 +128,10 @@ class StreamConsumer(AsyncWebsocketConsumer):
             with contextlib.suppress(redis.RedisError):
                 await self.channel.aclose()  # type: ignore[no-untyped-call]
         if self.connection is not None:
+            with contextlib.suppress(redis.RedisError, TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self.connection.publish(self.name_of("in"), GONE)
             with contextlib.suppress(redis.RedisError):
-                await self.connection.publish(self.name_of("in"), GONE)
                 await self.connection.aclose()
 
 

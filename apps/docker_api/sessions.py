@@ -1,5 +1,6 @@
 """A session on a host, followed over Redis as `apps.api.streams` describes: frames both ways until it ends."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -11,9 +12,13 @@ import redis
 from django.conf import settings
 from redis import asyncio as aredis
 
+from apps.common.errors import Unavailable
 from apps.delivery.questions import ask
 from apps.docker_api.threads import in_thread
 from apps.hosts.models import Host
+
+PATIENCE = 10.0
+"""Seconds in which a Redis that does not hang lets us listen."""
 
 
 class In(IntEnum):
@@ -42,7 +47,13 @@ class Session:
 
     async def __aenter__(self) -> "Session":
         try:
-            await self._channel.subscribe(f"{self._prefix}:out")
+            async with asyncio.timeout(PATIENCE):
+                await self._channel.subscribe(f"{self._prefix}:out")
+        except (redis.RedisError, TimeoutError) as error:
+            await self._close()
+            raise Unavailable(
+                "broker_silent", "The server's Redis cannot be reached; try again when it is back."
+            ) from error
         except BaseException:
             await self._close()
             raise

@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.conf import settings as configured
 
 from apps.accounts.tokens import issue
+from apps.api import streams
 from apps.containers.models import Container
 from apps.delivery.models import Operation
 from apps.events.door import announce
@@ -190,3 +194,20 @@ async def test_a_silent_host_is_told_in_a_frame(settings: Any) -> None:
     assert "does not answer" in await refusal("/ws/containers/c1/exec/?command=sh", cookie, ORIGIN)
     recorded = await sync_to_async(Operation.objects.get)(action="container.exec")
     assert recorded.actor_name == "operator"
+
+
+async def test_a_redis_that_hangs_is_told_of_and_leaves_nothing_open(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 0.5)
+    await running_container()
+    headers = await bearer("operator")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        # Connections are taken by the kernel, but nobody answers.
+        url = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
+        settings.ENVIRONMENT = replace(configured.ENVIRONMENT, redis_url=url)
+        terminal = connection("/ws/containers/c1/exec/?command=sh", headers)
+        assert (await terminal.connect(5))[0]
+        frame = await terminal.receive_from(10)
+        assert json.loads(frame[1:])["message"] == "The server's Redis cannot be reached; try again."
+        await terminal.disconnect(timeout=10)
