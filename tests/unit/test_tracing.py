@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from workers.tracing import MOST, JsonLines, Lines, current, follow, mark, read_mark
@@ -40,6 +40,7 @@ def test_a_request_to_a_service_bears_the_id_and_one_without_is_as_it_was() -> N
     assert read_mark(b"[]") == read_mark(b'{"op": 3}') == ("", "")
 
 
+@example("a\u2028b\u2029c\x85d\x1b[31me")
 @given(some.text())
 def test_whatever_is_said_is_one_line(text: str) -> None:
     with follow("order-1"):
