@@ -168,7 +168,9 @@ def test_a_token_works_once(fleet: Fleet) -> None:
     fleet.product.do("host rm node9")
 
 
-def test_a_revoked_host_gets_and_changes_nothing(fleet: Fleet, stolen: Configuration) -> None:
+def test_a_revoked_host_gets_and_changes_nothing(
+    fleet: Fleet, stolen: Configuration, broker: redis.Redis
+) -> None:
     do = fleet.product.do
     do("network create -d overlay lab")
     do("run -d --name=c1 --net=lab --host node1")
@@ -181,6 +183,8 @@ def test_a_revoked_host_gets_and_changes_nothing(fleet: Fleet, stolen: Configura
     refused = fleet.product.refuse("run -d --name=c3 --host node2")
     assert "is revoked" in refused
     seen = json.loads(do("host inspect node2"))[0]["last_seen"]
+    assert fleet.product.run("exec", "c2", "true").returncode != 0
+    assert broker.llen("host.node2") == 0
     # What it had runs on; what it is told now does not reach it.
     assert fleet.ping("node1", "c1", "c2")
     assert fleet.sandboxes("node2") == {"c2"}
