@@ -7,6 +7,7 @@ schedule in memory, since nothing in it is rarer than some seconds.
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,25 @@ from workers.tracing import name_process
 
 DEAF_AFTER = 120.0
 """Seconds in which none of the messages that wait is taken: twice what one may take while the database is away."""
+STILL = 60.0
+"""Seconds without a turn of the beat after which this process is as good as gone: nothing is sent again any more."""
 life = Life()
 
 
+class Turning(Scheduler):
+    """Celery's, which notes when it was at work."""
+
+    turned: float | None = None
+
+    def tick(self, *arguments: Any, **options: Any) -> Any:
+        Turning.turned = time.monotonic()
+        return super().tick(*arguments, **options)
+
+
 def _count_waiting() -> int:
-    """Also a sign of life: it is asked for as long as Python runs at all."""
-    life.show()
+    """Also a sign of life, as long as Python runs at all and the beat, once it has begun, does too."""
+    if Turning.turned is None or time.monotonic() < Turning.turned + STILL:
+        life.show()
     return int(reach_redis().llen(SERVER_QUEUE))
 
 
@@ -40,7 +54,7 @@ hearing = Hearing(_count_waiting, DEAF_AFTER)
 
 def _beat() -> None:
     try:
-        Service(app, scheduler_cls=Scheduler).start()
+        Service(app, scheduler_cls=Turning).start()
     finally:
         # Without the beat nothing is resynchronised: end, and be started anew.
         os.kill(os.getpid(), signal.SIGTERM)
