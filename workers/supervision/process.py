@@ -13,6 +13,9 @@ from workers import life
 
 ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
+RESOLVER = {"RES_OPTIONS": "timeout:1 attempts:2"}
+"""How resolv.conf(5) is read, unless our environment says otherwise: while no name server answers, whoever connects by
+a name does nothing else, and shall not for the usual 5 s, twice for each server."""
 LAST_WORDS = 5.0
 """Seconds that a process which is aborted has for saying where it was."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -48,7 +51,7 @@ class Process:
         self._popen = subprocess.Popen(
             list(argv),
             cwd=ROOT,
-            env={**os.environ, **(environment or {}), life.PLACE: str(self._place)},
+            env={**RESOLVER, **os.environ, **(environment or {}), life.PLACE: str(self._place)},
             pass_fds=[self._place],
             stdin=subprocess.DEVNULL,
             stdout=stdout,

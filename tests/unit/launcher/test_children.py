@@ -170,3 +170,21 @@ def test_a_log_beyond_its_size_is_set_aside_at_the_next_start(tmp_path: Path) ->
     asyncio.run(scene())
     assert (tmp_path / "one.log.1").stat().st_size > 5 * 1024 * 1024
     assert (tmp_path / "one.log").stat().st_size < 100
+
+
+@pytest.mark.parametrize("own", ["", "timeout:9"])
+def test_a_child_waits_shortly_for_a_name_server_unless_somebody_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    monkeypatch.delenv("RES_OPTIONS", raising=False)
+    if own:
+        monkeypatch.setenv("RES_OPTIONS", own)
+
+    async def scene() -> None:
+        keeper = Keeper(make_child(tmp_path, "one"), tmp_path, print)
+        await keeper.start()
+        variables = Path(f"/proc/{keeper.pid}/environ").read_bytes().split(b"\0")
+        assert f"RES_OPTIONS={own or 'timeout:1 attempts:2'}".encode() in variables
+        await keeper.stop()
+
+    asyncio.run(scene())
