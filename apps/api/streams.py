@@ -1,8 +1,8 @@
 """/ws/containers/{id}/exec/ and …/logs/: a browser's or terminal's frames to and from a host, through Redis.
 
 A frame's first byte says what it is. In: 0 input, 1 end of input, 2 window size (JSON), 3 signal (JSON),
-4 the client has gone. Out: 1 output, 2 error output, 3 exit (JSON {"code"}), 4 refusal (JSON {"message"}); after
-either of the last two the socket is closed.
+4 the client has gone. Out: 1 output, 2 error output, 3 exit (JSON {"code"}), 4 refusal (JSON {"message"}, with a
+"code" where a shell would have ended with one); after either of the last two the socket is closed.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from apps.common.errors import DomainError, Invalid
 from apps.common.failures import explain
 from apps.containers.models import Container
 from apps.delivery.changes import Change, record
+from apps.delivery.questions import EXIT as EXIT_CODE
 from apps.delivery.questions import ask
 from apps.delivery.rights import StillMay
 from apps.hosts import services as hosts
@@ -60,7 +61,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
             self.container = await database_sync_to_async(self.find)()
             await self.open()
         except DomainError as error:
-            await self.refuse(error.message)
+            await self.refuse(error.message, error.details.get(EXIT_CODE))
         except DatabaseError as error:
             found = explain(error)
             if found is None:
@@ -117,8 +118,9 @@ class StreamConsumer(AsyncWebsocketConsumer):
         except redis.RedisError:
             await self.refuse("The connection to the host was lost.")
 
-    async def refuse(self, message: str) -> None:
-        await self.send(bytes_data=REFUSAL + json.dumps({"message": message}).encode())
+    async def refuse(self, message: str, code: str | None = None) -> None:
+        told = {"message": message} if code is None else {"message": message, "code": int(code)}
+        await self.send(bytes_data=REFUSAL + json.dumps(told).encode())
         await self.close()
 
     async def disconnect(self, code: int) -> None:

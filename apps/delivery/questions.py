@@ -14,6 +14,11 @@ from workers.contract.envelope import Refused, seal, unseal
 from workers.contract.questions import Answer, Question
 from workers.tracing import current
 
+SHELL = (125, 126, 127)
+"""Codes of answers to who wants a command run: as a shell has it, not begun, not executable, not found."""
+EXIT = "exit_code"
+"""Under which such a code is among the details of the refusal."""
+
 
 def ask(host: Host, kind: str, arguments: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     """The host's answer to a `Question`; Unavailable when there is none within `timeout` seconds."""
@@ -47,7 +52,9 @@ def read(host: Host, question: str, text: str | None) -> dict[str, Any]:
         raise NotFound("host_refused", answer.error)
     if answer.code == 409:
         raise Conflict("host_refused", answer.error)
-    raise Conflict("host_failed", answer.error)
+    raise Conflict(
+        "host_failed", answer.error, details={EXIT: str(answer.code)} if answer.code in SHELL else {}
+    )
 
 
 def _silent(host: Host) -> Unavailable:

@@ -19,6 +19,7 @@ from netadmin.cli.session import make_host_option
 
 
 @click.group(context_settings={"help_option_names": ["--help"]})
+@click.version_option(package_name="netadmin", message="%(prog)s %(version)s")
 def cli() -> None:
     """Docker's network commands for every Linux host you own."""
 

@@ -195,17 +195,18 @@ def make_container(session: Session, start: bool, given: dict[str, Any]) -> str:
 @click.option("-d", "--detach", is_flag=True, help="Do not wait for the command to end.")
 @with_session
 def run(session: Session, detach: bool, **given: Any) -> None:
-    """Make a container, start it and print its id.
+    """Make a container and start it; print its id, or what its COMMAND prints.
 
     Without a COMMAND and an image it is a network namespace that stays. With one and without -d, its output
     follows until it ends, and its exit status becomes that of this command.
     """
     identity = make_container(session, True, given)
-    click.echo(identity)
-    if (given["command"] or given["image"]) and not detach:
-        from netadmin.cli.stream import follow_container
+    if detach or not (given["command"] or given["image"]):
+        click.echo(identity)
+        return
+    from netadmin.cli.stream import follow_container
 
-        sys.exit(follow_container(session.client, identity))
+    sys.exit(follow_container(session.client, identity))
 
 
 @click.command(cls=ChangeCommand, context_settings=COMMAND_SETTINGS)

@@ -1,13 +1,14 @@
-"""What ends a command: one line on stderr and exit status 1."""
+"""What ends a command: one line on stderr, and exit status 1 unless something else is said."""
 
 import click
 
 
 class Failure(click.ClickException):
-    """The command cannot be done; shown as `Error: ...` without usage, exit status 1."""
+    """The command cannot be done; shown as `Error: ...` without usage. `status`: how the command line exits."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(" ".join(message.split()) or "The server refused without a reason.")
+        self.exit_code = status  # type: ignore[misc]
 
 
 class NotFound(Failure):

@@ -65,7 +65,7 @@ def _make_row(container: dict[str, Any], whole: bool) -> tuple[str, ...]:
         container["host"],
         describe_status(container),
         f'"{command}"' if command else "",
-        ", ".join(_bound(port) for port in container["ports"]),
+        ", ".join(_bound(port) for port in container["ports"] if container["state"] == "running"),
         ", ".join(networks),
     )
 

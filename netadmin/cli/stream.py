@@ -78,7 +78,8 @@ def copy_output(connection: ClientConnection) -> int | None:
             code: int | None = json.loads(content)["code"]
             return code
         if kind == ERROR:
-            raise Failure(str(json.loads(content)["message"]))
+            told = json.loads(content)
+            raise Failure(str(told["message"]), told.get("code", 1))
         if kind in (STDOUT, STDERR):
             stream = (sys.stdout if kind == STDOUT else sys.stderr).buffer
             stream.write(content)

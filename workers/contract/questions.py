@@ -44,4 +44,5 @@ class Answer(Struct, frozen=True, kw_only=True):
     error: str = ""
     """When not ok: one sentence for the person who asked."""
     code: int = 0
-    """When not ok: 400, 404 or 409 for what the person can mend, 500 for a fault of the host."""
+    """When not ok: 400, 404 or 409 for what the person can mend, 500 for a fault of the host; of a command 125, 126
+    or 127, which a shell would have ended with."""

@@ -241,6 +241,10 @@ def run_program(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "netadmin.cli", *words], capture_output=True, text=True)
 
 
+def test_the_version_is_told_in_both_ways(netadmin: Invoke) -> None:
+    assert netadmin("--version").stdout == netadmin("version").stdout != ""
+
+
 def test_the_module_runs_as_a_program_and_exits_with_its_status(far_end: FarEnd) -> None:
     far_end.tell("GET", "networks/a/inspect/", {"Name": "a"})
     done = run_program("network", "inspect", "a")

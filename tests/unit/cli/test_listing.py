@@ -142,6 +142,11 @@ def test_ps_shows_what_leads_to_published_ports(netadmin: Invoke, far_end: FarEn
     assert "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, 53/udp" in netadmin("ps").output
 
 
+def test_ps_shows_no_ports_of_what_does_not_run(netadmin: Invoke, far_end: FarEnd) -> None:
+    far_end.tell("GET", "containers/", page(make_container(ports=PORTS, state="exited")))
+    assert "80/tcp" not in netadmin("ps", "-a").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
