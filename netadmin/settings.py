@@ -249,5 +249,7 @@ LOGGING = {
         **{name: {"level": ENVIRONMENT.log_level.upper()} for name in OURS},
         # What a caller did wrong is said to the caller.
         "django.request": {"level": "ERROR"},
+        # So is a wrong name, for which anybody could fill the log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }

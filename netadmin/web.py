@@ -18,6 +18,7 @@ import uvicorn
 
 from netadmin.engine import EngineProtocol, EngineSockets, WebProtocol
 from netadmin.environment import Environment
+from netadmin.upgrades import WebSocketProtocol
 from workers.descriptors import raise_limit
 from workers.garbage import begin_to_load, spare_the_loaded
 from workers.life import Life
@@ -50,6 +51,7 @@ def configure() -> uvicorn.Config:
     return uvicorn.Config(
         "netadmin.asgi:application",
         http=WebProtocol,
+        ws=WebSocketProtocol,
         lifespan="off",
         # The settings have said how.
         log_config=None,

@@ -11,7 +11,9 @@ from django.contrib.sessions.models import Session
 
 from apps.accounts import lasting
 from apps.accounts.models import ApiToken, Failure, Grant
+from apps.containers.models import Container
 from tests.server.api.test_streams import bearer, connection, running_container, session, talking
+from tests.server.people import TEAM
 from tests.server.worker import answering_worker
 
 pytestmark = [
@@ -74,14 +76,21 @@ async def test_a_grant_more_ends_nothing_and_one_less_does() -> None:
     assert await socket.receive_output(PATIENCE) == OVER
 
 
-async def test_a_terminal_hangs_up_when_its_right_has_ended() -> None:
+@pytest.mark.parametrize(
+    ("role", "end"), [("operator", take_role), ("member", lambda: Container.objects.update(labels={}))]
+)
+async def test_a_terminal_hangs_up_when_its_right_has_ended(role: str, end: Callable[[], Any]) -> None:
+    """A member's is a right to its container."""
     heard: list[bytes] = []
     host = await running_container()
+    token = await bearer(role)
+    await Container.objects.aupdate(labels={"team": TEAM})
+    await Grant.objects.aupdate(commands=True)
     with answering_worker(host, talking(host, heard)):
-        socket = connection("/ws/containers/c1/exec/?command=sh", await bearer("operator"))
+        socket = connection("/ws/containers/c1/exec/?command=sh", token)
         assert (await socket.connect(PATIENCE))[0]
         assert await socket.receive_from(PATIENCE) == b"\x01hello"
-        await sync_to_async(take_role)()
+        await sync_to_async(end)()
         assert await socket.receive_output(PATIENCE) == OVER
         await socket.wait(PATIENCE)
     for _ in range(PATIENCE * 10):

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import Grant
+from apps.common.errors import Forbidden
 from apps.delivery.models import Operation
+from apps.delivery.rights import ADMINISTRATORS, demand
+from apps.hosts.models import Host
 from apps.networks.models import Endpoint, Network
 from tests.server.api.test_containers import make, post
-from tests.server.people import TEAM, grant, make_client
+from tests.server.people import TEAM, grant, make_client, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("node1", "answering")]
 OURS = {"team": TEAM}
@@ -141,6 +144,26 @@ def test_a_grant_of_one_network_covers_it_and_what_is_on_it_alone(operator: Any,
     refuse(member, "post", "containers/d/start/", {})
     lines = Operation.objects.filter(subject="grant").order_by("at").values_list("action", "actor_name")
     assert list(lines) == [("grant.add", "admin"), ("grant.remove", "admin")]
+
+
+def test_what_spans_hosts_needs_a_grant_too(operator: Any, member: Any) -> None:
+    Host.objects.update(advertise="192.0.2.1")
+    post(operator, "networks/", 201, name="theirs", driver="overlay")
+    refuse(member, "post", "networks/", {"name": "n", "driver": "overlay"})
+    refuse(member, "delete", "networks/theirs/")
+    refuse(member, "patch", "networks/theirs/", {"labels": OURS})
+    assert [network.name for network in Network.objects.filter(driver="overlay")] == ["theirs"]
+    post(member, "networks/", 201, name="ours", driver="overlay", labels=OURS)
+    assert member.delete("/api/v1/networks/ours/").status_code == 204
+
+
+@pytest.mark.parametrize("action", sorted(ADMINISTRATORS))
+def test_hosts_pools_and_grants_are_for_administrators_whatever_the_face(node1: Any, action: str) -> None:
+    """The faces ask for the role besides."""
+    for role in ("operator", "member", "read-only"):
+        with pytest.raises(Forbidden):
+            demand(make_user(role), action, node1)
+    demand(make_user("admin"), action, node1)
 
 
 def test_a_macvlan_is_made_by_operators_only(member: Any) -> None:

@@ -40,8 +40,13 @@ def fail(times: int, **given: str) -> None:
         assert sign_in(WRONG, **given).status_code == 401
 
 
-def test_after_five_failures_not_even_the_right_password_opens_from_there() -> None:
-    fail(5)
+def test_after_five_failures_not_even_the_right_password_opens_from_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fail(4)
+    assert "locked out" not in caplog.text
+    fail(1)
+    assert "operator from 192.0.2.1 is locked out for 15 minutes" in caplog.text
     refused = sign_in(RIGHT)
     assert (refused.status_code, refused.json()["code"]) == (429, "locked_out")
     assert "try again in 15 minutes" in refused.json()["message"]
@@ -177,6 +182,41 @@ def test_a_session_ends_after_its_hours() -> None:
     assert session.get_expiry_age() == 12 * 3600
     session.set_expiry(-1)
     session.save()
+    assert client.get("/api/v1/me/").status_code == 401
+
+
+def test_signing_in_needs_a_csrf_token_gives_a_new_session_and_signing_out_ends_it() -> None:
+    client = Client(enforce_csrf_checks=True)
+    planted = client.session  # By somebody else, who knows its id.
+    planted["planted"] = True
+    planted.save()
+    given = {"name": "operator", "password": RIGHT}
+    refused = client.post("/api/v1/session/", given, content_type="application/json")
+    assert (refused.status_code, "CSRF" in refused.json()["message"]) == (403, True)
+    client.get("/")
+    headers = {"X-CSRFToken": client.cookies["csrftoken"].value}
+    signed_in = client.post("/api/v1/session/", given, content_type="application/json", headers=headers)
+    assert signed_in.status_code == 200
+    own = client.cookies["sessionid"].value
+    assert own != planted.session_key
+    opened = {}
+    for key in (own, planted.session_key):
+        other = Client()
+        other.cookies["sessionid"] = key
+        opened[key] = other.get("/api/v1/me/").status_code
+    assert opened == {own: 200, planted.session_key: 401}
+    headers = {"X-CSRFToken": client.cookies["csrftoken"].value}
+    assert client.delete("/api/v1/session/", headers=headers).status_code == 204
+    other.cookies["sessionid"] = own
+    assert other.get("/api/v1/me/").status_code == 401
+
+
+def test_another_password_ends_all_sessions() -> None:
+    client, user = Client(), make_user("operator")
+    client.force_login(user)
+    assert client.get("/api/v1/me/").status_code == 200
+    user.set_password("another horse")
+    user.save()
     assert client.get("/api/v1/me/").status_code == 401
 
 

@@ -100,6 +100,23 @@ def test_a_head_without_an_end_is_not_kept(tmp_path: Path) -> None:
     asyncio.run(serve(tmp_path / "web.sock", scene))
 
 
+def test_a_head_that_no_websocket_may_have_is_refused(tmp_path: Path) -> None:
+    upgrade = (
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+
+    async def scene(port: int) -> None:
+        for line in (f"GET /?{'x' * 9000} HTTP/1.1", f"GET / HTTP/1.1\r\nX: {'x' * 9000}"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"{line}\r\nHost: localhost\r\n{upgrade}\r\n".encode())
+            answered = await asyncio.wait_for(reader.read(), 20)
+            assert answered.startswith(b"HTTP/1.1 400 ") and b"longer or stranger" in answered
+            writer.close()
+
+    asyncio.run(serve(tmp_path / "web.sock", scene))
+
+
 def test_a_socket_file_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "web.sock"
     with socket.socket(socket.AF_UNIX) as dead:
