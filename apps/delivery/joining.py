@@ -10,6 +10,7 @@ from apps.delivery.answers import give_answers, write_answer
 from apps.delivery.changes import Change, carry_out, record
 from apps.delivery.models import Operation
 from apps.delivery.news import announce_operations
+from apps.delivery.rehearsals import end_rehearsal_of_end
 from apps.delivery.sender import publish, spread
 from apps.hosts import broker
 from apps.hosts import services as hosts
@@ -111,6 +112,8 @@ def remove_host(change: Change, host: Host, *, force: bool) -> None:
         )
     with transaction.atomic():
         locked = hosts.advance(host.pk)
+        if change.rehearsal:
+            end_rehearsal_of_end(locked)
         farewell = Delta(host=locked.name, epoch=locked.epoch, base=0, revision=locked.revision, full=True)
         envelope = seal(farewell, host=locked.name, key=locked.key, direction="to-host")
         _fail_pending(locked)

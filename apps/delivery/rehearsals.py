@@ -56,6 +56,18 @@ def end_rehearsal(subject: models.Model, hosts: Iterable[Host]) -> NoReturn:
     raise Rehearsed({host: rows for host, rows in told.items() if rows})
 
 
+def end_rehearsal_of_end(host: Host) -> NoReturn:
+    """The same for the removal of a host, which is locked: it would become empty."""
+    gone = [
+        Row(kind=row.kind, id=row.id, revision=host.revision)
+        for row in changes_since(host, 0)
+        if row.spec is not None
+    ]
+    before = _feeds()
+    peers.withdraw_host(host, _tell_nobody)
+    raise Rehearsed({other: rows for other, rows in {host: gone, **_news(before, [host])}.items() if rows})
+
+
 def ask_hosts(told: Mapping[Host, Sequence[Row]]) -> list[Plan]:
     """What making these rows true would do on each host."""
     asked = [(host, msgspec.to_builtins(list(rows))) for host, rows in told.items()]
@@ -86,7 +98,7 @@ def _with_peers(rows: list[Row]) -> list[Row]:
 
 def _tell_others(subject: models.Model, changed: Sequence[Host]) -> dict[Host, list[Row]]:
     """What the other hosts of overlays would be told, as if those that are changed had done their part."""
-    before = dict(Network.objects.filter(driver=Driver.OVERLAY).values_list("pk", "feed"))
+    before = _feeds()
     if not before:
         return {}
     touched: set[str] = set()
@@ -100,6 +112,16 @@ def _tell_others(subject: models.Model, changed: Sequence[Host]) -> dict[Host, l
     if isinstance(subject, Host):
         peers.refresh_host(subject, _tell_nobody)
     peers.refresh(touched, _tell_nobody)
+    return _news(before, changed)
+
+
+def _feeds() -> dict[str, int]:
+    """How far what is told of the peers of each overlay is."""
+    return dict(Network.objects.filter(driver=Driver.OVERLAY).values_list("pk", "feed"))
+
+
+def _news(before: Mapping[str, int], changed: Sequence[Host]) -> dict[Host, list[Row]]:
+    """What all other hosts would be told of peers that have changed since."""
     told: dict[Host, list[Row]] = {}
     for network, feed in Network.objects.filter(pk__in=before).values_list("pk", "feed"):
         if feed == before[network]:

@@ -117,7 +117,7 @@ def revoke(session: Session, names: tuple[str, ...]) -> None:
     _post_each(session, names, "revoke")
 
 
-@host.command()
+@host.command(cls=RehearsedCommand)
 @click.argument("names", nargs=-1, required=True, metavar="HOST...")
 @click.option("-f", "--force", is_flag=True, help="With all that is on it.")
 @with_session

@@ -37,7 +37,7 @@ class HostView(mixins.ListModelMixin, Resource[Host]):
     serializer_class = HostOut
     filterset_class = filters.Hosts
     queryset = Host.objects.all()
-    rehearsed = ("partial_update", "drain", "undrain")
+    rehearsed = ("partial_update", "destroy", "drain", "undrain")
 
     def get_permissions(self) -> list[Any]:
         """An operator may only take a host out of use for a while."""

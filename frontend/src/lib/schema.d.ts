@@ -4145,6 +4145,8 @@ export interface operations {
     hosts_destroy: {
         parameters: {
             query?: {
+                /** @description Change nothing; answer {dry_run: true, plans: [HostPlan]}, as /hosts/{id}/plan/ has it. */
+                dry_run?: boolean;
                 /** @description With all that is on it. */
                 force?: boolean;
             };
@@ -4156,6 +4158,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Or of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
             /** @description No response body */
             204: {
                 headers: {

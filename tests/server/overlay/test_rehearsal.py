@@ -2,8 +2,10 @@
 
 import pytest
 
+from apps.common.errors import Conflict
 from apps.containers.models import Container
 from apps.delivery.changes import Change, carry_out
+from apps.delivery.joining import remove_host
 from apps.delivery.models import Operation
 from apps.delivery.rehearsals import Rehearsed
 from apps.hosts.models import Host
@@ -54,3 +56,21 @@ def test_those_who_are_on_it_would_hear_of_one_that_goes(fleet: Fleet, hosts: li
     assert [(row.id, row.spec) for row in told["node2"]] == [(endpoint_of(first).pk, None)]
     assert ("endpoint", endpoint_of(first).pk) in [(row.kind, row.id) for row in told["node1"]]
     assert not Peer.objects.get(pk=endpoint_of(first).pk).gone
+
+
+def test_a_host_that_is_removed_would_become_empty_and_the_others_hear_of_it(
+    fleet: Fleet, hosts: list[Host]
+) -> None:
+    network = make_overlay()
+    run(hosts[0], "first", network)
+    second = run(hosts[1], "second", network)
+    fleet.catch_up(*hosts)
+    with pytest.raises(Conflict, match="still has container second"):
+        remove_host(REHEARSAL, hosts[1], force=False)
+    with pytest.raises(Rehearsed) as rehearsed:
+        remove_host(REHEARSAL, hosts[1], force=True)
+    told = told_by(rehearsed)
+    assert [(row.id, row.spec) for row in told["node1"]] == [(endpoint_of(second).pk, None)]
+    gone = {(row.kind, row.id) for row in told["node2"] if row.spec is None}
+    assert {("container", second.pk), ("network", network.pk), ("endpoint", endpoint_of(second).pk)} <= gone
+    assert Host.objects.filter(pk=hosts[1].pk).exists() and not Peer.objects.filter(gone=True).exists()
