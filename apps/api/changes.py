@@ -103,7 +103,7 @@ def _answer_many(
     code: int,
 ) -> Response:
     faults = [
-        shape(operation.code or "host_failed", f"Item {position}: {operation.message}", str(position))
+        shape(operation.code or "host_failed", f"Item {position + 1}: {operation.message}", str(position))
         for position, (_, operation) in enumerate(done)
         if operation.outcome == Operation.Outcome.FAILED
     ]

@@ -79,13 +79,14 @@ def disconnect_all(hosts: Mapping[UUID, Host], endpoints: Sequence[Endpoint]) ->
 
 @contextmanager
 def naming(position: int, *what: str) -> Iterator[None]:
-    """Say of an error which of the list it is about; positions count from 0, as those of wrong shapes do."""
+    """Say of an error which of the list it is about; for people the first is item 1, and `field` counts
+    from 0, as that of a wrong shape does."""
     try:
         yield
     except DomainError as error:
         raise type(error)(
             error.code,
-            f"Item {position}, {' and '.join(what)}: {error.message}",
+            f"Item {position + 1}, {' and '.join(what)}: {error.message}",
             f"{position}.{error.field}" if error.field else str(position),
             error.details,
         ) from error

@@ -132,7 +132,7 @@ def test_what_is_wrong_with_one_is_told_with_its_place_and_nothing_is_kept(
     refused = connect(operator, items, status)
     assert (refused["code"], refused["field"]) == (code, field)
     if status != 400:
-        assert refused["message"].startswith("Item 2, ")
+        assert refused["message"].startswith("Item 3, ")
     after = Host.objects.get(pk=node1.pk).revision, Operation.objects.count(), Address.objects.count()
     assert after == before and not Endpoint.objects.exists()
 
@@ -190,7 +190,7 @@ def test_what_a_host_cannot_make_is_undone_and_told(
     answering.failing["endpoint"] = "No room."
     told = connect(operator, [{"network": "lab", "container": name} for name in names], 409)
     assert [each["code"] for each in told["errors"]] == ["host_failed"] * 2
-    assert told["errors"][1]["message"] == "Item 1: No room." and told["errors"][1]["field"] == "1"
+    assert told["errors"][1]["message"] == "Item 2: No room." and told["errors"][1]["field"] == "1"
     assert not Endpoint.objects.filter(removing=False).exists()
     assert set(Operation.objects.filter(action="endpoint.connect").values_list("outcome", flat=True)) == {
         "failed"
