@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Case, CharField, Count, Q, Value, When
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -31,7 +31,10 @@ class Concern(serializers.Serializer[Any]):
 
 class Summary(serializers.Serializer[Any]):
     containers = serializers.DictField(child=serializers.IntegerField(), help_text="How many by state.")
-    endpoints = serializers.DictField(child=serializers.IntegerField(), help_text="How many by state.")
+    endpoints = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How many by state; of a container that does not run, by that of the container.",
+    )
     concerns = Concern(many=True)
 
 
@@ -49,16 +52,21 @@ class SummaryView(APIView):
 
 
 def count_endpoints() -> dict[str, int]:
-    """By the states that `state_of` knows."""
-    stays, well = Q(removing=False), Q(error="")
-    counted = Endpoint.objects.aggregate(
-        failed=Count("pk", filter=stays & ~well),
-        active=Count("pk", filter=stays & well & Q(applied=True)),
-        pending=Count("pk", filter=stays & well & Q(applied=False)),
-        # Last: an aggregate hides the field of its name from those after it.
-        removing=Count("pk", filter=Q(removing=True)),
+    """By the states that `state_of` knows; what is well, of a container that does not run, is as that container is:
+    nobody finds it in `inspect`, nor in the kernel."""
+    well = Case(
+        When(container__state=Container.State.RUNNING, then=Value("active")), default="container__state"
     )
-    return {state: number for state, number in counted.items() if number}
+    rows = Endpoint.objects.order_by().annotate(
+        seen=Case(
+            When(removing=True, then=Value("removing")),
+            When(~Q(error=""), then=Value("failed")),
+            When(applied=False, then=Value("pending")),
+            default=well,
+            output_field=CharField(),
+        )
+    )
+    return dict(rows.values_list("seen").annotate(Count("pk")))
 
 
 def failing_containers() -> list[dict[str, Any]]:

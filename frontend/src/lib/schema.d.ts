@@ -2019,7 +2019,7 @@ export interface components {
             containers: {
                 [key: string]: number;
             };
-            /** @description How many by state. */
+            /** @description How many by state; of a container that does not run, by that of the container. */
             endpoints: {
                 [key: string]: number;
             };
