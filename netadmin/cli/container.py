@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netadmin.cli.errors import Failure, explain_beginning
 from netadmin.cli.session import (
     ChangeCommand,
     Session,
@@ -200,7 +201,10 @@ def run(session: Session, detach: bool, **given: Any) -> None:
     Without a COMMAND and an image it is a network namespace that stays. With one and without -d, its output
     follows until it ends, and its exit status becomes that of this command.
     """
-    identity = make_container(session, True, given)
+    try:
+        identity = make_container(session, True, given)
+    except Failure as failure:
+        raise explain_beginning(failure, given["command"], bool(given["image"])) from failure
     if detach or not (given["command"] or given["image"]):
         click.echo(identity)
         return

@@ -83,6 +83,13 @@ def test_a_terminal_inside_knows_the_window_and_takes_ctrl_c(product: Product) -
     assert os.waitstatus_to_exitcode(status) == 9
 
 
+@pytest.mark.parametrize(("command", "code"), [("no-such-thing", 127), ("/etc/passwd", 126)])
+def test_what_cannot_be_run_ends_as_with_docker(product: Product, command: str, code: int) -> None:
+    done = product.run("run", "--name", "never", command)
+    assert (done.returncode, done.stdout) == (code, "") and f"--image {command}" in done.stderr
+    product.do("rm never")
+
+
 def test_run_in_the_foreground_follows_and_exits_with_the_status(product: Product) -> None:
     done = product.run("run", "--name", "job", "sh", "-c", "echo one; sleep 0.3; echo two; exit 5")
     assert (done.returncode, done.stdout) == (5, "one\ntwo\n")

@@ -114,6 +114,26 @@ def test_run_on_a_silent_host_prints_the_id_and_tells_the_operation(
 
 
 @pytest.mark.parametrize(
+    ("words", "message", "status", "hint"),
+    [
+        ("run -d nginx -g x", "The command 'nginx' was not found: no such file or directory.", 127, True),
+        ("run nginx", "The command 'nginx' was not found: no such file or directory.", 127, True),
+        ("run /etc/passwd", "The command '/etc/passwd' cannot be executed: permission denied.", 126, True),
+        ("run --image busybox nosuch", "The command 'nosuch' was not found.", 127, False),
+        ("run -d --net lab true", "The network lab was not found.", 1, False),
+    ],
+)
+def test_run_of_what_cannot_begin_ends_as_docker_does(
+    netadmin: Invoke, far_end: FarEnd, words: str, message: str, status: int, hint: bool
+) -> None:
+    far_end.tell("POST", "containers/", {"code": "host_failed", "message": message, "field": None}, 409)
+    result = netadmin(*words.split())
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert result.stderr.startswith(f"Error: {message}")
+    assert ("--image nginx" in result.stderr or "--image /etc/passwd" in result.stderr) is hint
+
+
+@pytest.mark.parametrize(
     ("words", "sent"),
     [
         ("start a b", {}),
