@@ -13,5 +13,6 @@ __all__ = ["private_host", "product"]
 @pytest.fixture(scope="session")
 def product(private_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     # Till the end of the session: modules with a product of their own are named so that they come before its first use.
-    with running_product(tmp_path_factory.mktemp("state")) as product:
+    # A part that is halted stays so for as long as a test wants, which in `make faults` is minutes.
+    with running_product(tmp_path_factory.mktemp("state"), NETADMIN_WATCHDOG="0") as product:
         yield product

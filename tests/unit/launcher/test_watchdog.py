@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_child_that_hangs_says_where_and_is_started_again(tmp_path: Path, how:
 
     async def scene() -> None:
         word = "hanging" if how == "hanging" else "living"
-        keeper = Keeper(make_child(tmp_path, "one", word, silence=2.0), tmp_path, said.append)
+        keeper = Keeper(make_child(tmp_path, "one", word, silence=1.0), tmp_path, said.append)
         await keeper.start()
         first = read_pid(tmp_path, "one")
         if how == "stopped":
@@ -49,10 +50,10 @@ def test_a_child_that_gets_on_is_left_alone(tmp_path: Path) -> None:
     said: list[str] = []
 
     async def scene() -> None:
-        keeper = Keeper(make_child(tmp_path, "one", "living", silence=3.0), tmp_path, said.append)
+        keeper = Keeper(make_child(tmp_path, "one", "living", silence=2.0), tmp_path, said.append)
         await keeper.start()
         first = keeper.pid
-        await asyncio.sleep(4.0)
+        await asyncio.sleep(2.5)
         assert keeper.pid == first
         await keeper.stop()
 
@@ -69,7 +70,7 @@ def test_what_shows_no_signs_is_asked(tmp_path: Path) -> None:
 
     async def scene() -> None:
         child = make_child(tmp_path, "one", silence=0.5)
-        child = children.Child(child.name, child.command, child.ready, alive=answers, silence=0.5)
+        child = replace(child, alive=answers)
         keeper = Keeper(child, tmp_path, print)
         await keeper.start()
         first = keeper.pid
