@@ -25,6 +25,7 @@ from apps.docker_api.requests import Request, accept_filters
 from apps.docker_api.responses import Answer
 from apps.docker_api.threads import in_thread
 from apps.hosts.models import Host
+from workers.contract.transfers import PATIENCE
 
 _HINT = (
     "netadmin pulls nothing: bring it with docker import or docker load; the image host is the host's own root "
@@ -171,7 +172,11 @@ async def _with_body(request: Request, work: Callable[[Iterator[bytes]], Any]) -
 
 def _draw(chunks: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
     async def take() -> bytes | None:
-        return await anext(chunks, None)
+        try:
+            return await asyncio.wait_for(anext(chunks, None), PATIENCE)
+        except TimeoutError:
+            # The host does not wait for longer either; and a thread is held meanwhile.
+            raise EngineError(400, "the rest of the body did not come") from None
 
     while (chunk := asyncio.run_coroutine_threadsafe(take(), loop).result()) is not None:
         yield chunk

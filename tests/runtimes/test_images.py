@@ -15,7 +15,9 @@ from netadmin.busybox import pack
 from tests.runtimes.host import MARK, Machine, Session, find_marked, wait_until
 from workers.images.places import folder_of, root_of
 from workers.planning.objects import Process
+from workers.runtimes.accounts import Account
 from workers.runtimes.client import SupervisorError
+from workers.runtimes.specification import Asked, Surroundings, describe_container
 
 IMAGE = "5" * 64
 
@@ -257,6 +259,14 @@ def test_a_root_that_is_not_to_be_trusted_is_looked_at_from_inside(machine: Mach
     (image / "etc/passwd").unlink()
     os.mkfifo(image / "etc/passwd")
     assert run(machine, "echo $HOME", user="1000") == "/\n"
+    for text, name in (
+        ("# \n" * (2 << 20) + "late:x:77:77:::\n", "late"),
+        ("odd:x:" + "9" * 5000 + ":1:::\n", "odd"),
+    ):
+        (image / "etc/passwd").unlink()
+        (image / "etc/passwd").write_text(text)
+        with pytest.raises(SupervisorError, match=f"unable to find user {name}"):
+            machine.client.start(process(machine, "id", user=name))
     shutil.rmtree(image / "etc")
     (image / "etc").symlink_to(machine.folder)
     (machine.folder / "passwd").write_text("spy:x:77:77:::\n")
@@ -273,3 +283,47 @@ def test_it_cannot_reach_the_hosts_kernel(machine: Machine) -> None:
     )
     assert printed.lower().count("permi") == 3
     assert printed.count("Read-only file system") == 2
+
+
+def test_what_it_is_kept_from_is_all_that_is_promised(machine: Machine) -> None:
+    masked = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware")
+    printed = run(
+        machine,
+        "grep -E '^(Seccomp|CapBnd|CapEff|CapPrm):' /proc/self/status;"
+        f"for path in {' '.join(masked)}; do ls $path/* 2>/dev/null; head -c 1 $path 2>/dev/null; done",
+    )
+    told = dict(line.split(":\t") for line in printed.splitlines())
+    assert told.pop("Seccomp") == "2"
+    # Docker's fourteen (capabilities(7)) but CAP_MKNOD.
+    assert {int(held, 16) for held in told.values()} == {0xA80425FB & ~(1 << 27)}
+    linux = describe_container(Asked(["sh"], {}), Account(0, 0, (), "/"), Surroundings("h", ""))["linux"]
+    # Not every kernel has all of them.
+    assert set(linux["maskedPaths"]) >= set(masked)
+    assert set(linux["readonlyPaths"]) >= {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"}
+
+
+@pytest.mark.parametrize(
+    ("what", "calls"),
+    {
+        "mounts": "mount umount umount2 move_mount open_tree fsopen fsmount fsconfig fspick mount_setattr pivot_root",
+        "namespaces": "setns unshare",
+        "code for the kernel": "init_module finit_module delete_module kexec_load kexec_file_load bpf",
+        "tracing it": "perf_event_open lookup_dcookie userfaultfd",
+        "keys": "add_key request_key keyctl",
+        "files by number": "open_by_handle_at name_to_handle_at",
+        "the machine": "reboot swapon swapoff acct ioperm iopl quotactl io_uring_setup io_uring_enter",
+    }.items(),
+)
+def test_calls_are_refused_that_concern(what: str, calls: str) -> None:
+    """With no capability for them they fail anyway, so that what the runtime is told is looked at."""
+    asked = Asked(command=["sh"], env={})
+    told = describe_container(asked, Account(0, 0, (), "/"), Surroundings("h", ""))["linux"]["seccomp"]
+    refused = {
+        name
+        for rule in told["syscalls"]
+        for name in rule["names"]
+        if rule["action"] == "SCMP_ACT_ERRNO" and "args" not in rule
+    }
+    assert refused >= set(calls.split()), what
+    flags = [rule["args"][0]["value"] for rule in told["syscalls"] if rule["names"] == ["clone"]]
+    assert sum(flags) == 0x7E020000, "CLONE_NEW… (clone(2))"

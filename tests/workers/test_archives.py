@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from tests.redis_server import run_redis
+from workers.contract import transfers
+from workers.contract.broker import transfer_key
+from workers.contract.envelope import seal
 from workers.images import apart
 from workers.images.apart import Unusable
 from workers.images.errors import ImageError
 from workers.images.store import Image, Store
+from workers.images.transfer import Source
 from workers.images.unpack import Layer
 
 LAYER = {"a": b"x"}
@@ -158,6 +164,70 @@ def test_folders_of_any_depth_are_taken_and_go_again(store: Store, tmp_path: Pat
     with pytest.raises(ImageError, match="no tar archive"):
         store.take_root(bring(store, nested()[:-10240] + b"nonsense" * 2000), "deep", [], "")
     assert [name for name in left(tmp_path) if not name.endswith(".tar")] == []
+
+
+def link(name: str, kind: bytes, target: str) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, target
+    return entry.tobuf(tarfile.USTAR_FORMAT)
+
+
+def test_links_are_made_inside_and_to_what_is_there(store: Store, tmp_path: Path) -> None:
+    symbolic = link("s", tarfile.SYMTYPE, "/nowhere")
+    packed = symbolic + header("f") + link("d/h", tarfile.LNKTYPE, "s") + link("g", tarfile.LNKTYPE, "../f")
+    root = tmp_path / "images" / store.take_root(bring(store, packed + END), "x", [], "").id / "root"
+    assert (root / "d" / "h").readlink() == Path("/nowhere")
+    assert (root / "d" / "h").lstat().st_ino == (root / "s").lstat().st_ino
+    assert (root / "g").samefile(root / "f")
+    with pytest.raises(ImageError, match="links /h to /etc/passwd, which is not in it"):
+        store.take_root(bring(store, link("h", tarfile.LNKTYPE, "../../etc/passwd") + END), "y", [], "")
+
+
+def test_devices_are_left_out(store: Store, tmp_path: Path) -> None:
+    devices = header("sda", kind=tarfile.BLKTYPE) + header("null", kind=tarfile.CHRTYPE)
+    id = store.take_root(bring(store, devices + header("f") + END), "x", [], "").id
+    assert [path.name for path in (tmp_path / "images" / id / "root").iterdir()] == ["f"]
+
+
+SENT, KEY = b"an archive", "5" * 64
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({}, None),
+        ({"data": b"an ARCHIVE"}, "was changed on its way"),
+        ({"data": SENT + b"more"}, "was changed on its way"),
+        ({"transfer": "another"}, "was changed on its way"),
+        ({"key": "6" * 64}, "is refused"),
+        ({"host": "node2"}, "is refused"),
+        ({"direction": "to-server"}, "is refused"),
+        ({"end": transfers.GIVEN_UP}, "did not come to its end"),
+    ],
+)
+def test_an_archive_is_what_the_server_has_signed(
+    tmp_path: Path, changed: dict[str, Any], sentence: str | None
+) -> None:
+    given: dict[str, Any] = {
+        "data": SENT,
+        "transfer": "t",
+        "key": KEY,
+        "host": "node1",
+        "direction": "to-host",
+    }
+    given |= changed
+    end = transfers.End(transfer=given["transfer"], size=len(SENT), sha256=hashlib.sha256(SENT).hexdigest())
+    sealed = seal(end, host=given["host"], key=given["key"], direction=given["direction"])
+    last = given.get("end") or transfers.END + json.dumps(sealed).encode()
+    with run_redis(tmp_path) as url, redis.Redis.from_url(url) as client:
+        client.lpush(transfer_key("node1", "t"), transfers.DATA + given["data"], last)
+        source = Source(client, "node1", KEY)
+        if sentence is None:
+            source.receive("t", tmp_path / "archive")
+            assert (tmp_path / "archive").read_bytes() == SENT
+        else:
+            with pytest.raises(ImageError, match=sentence):
+                source.receive("t", tmp_path / "archive")
 
 
 def test_a_damaged_image_hides_no_other(store: Store, tmp_path: Path) -> None:

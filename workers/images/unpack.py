@@ -136,11 +136,23 @@ class Layer:
             if member.islnk() and os.path.normpath("/" + member.linkname) == path:
                 return
             _remove(path)
-        member.name = path.lstrip("/")
-        archive.extract(member, "/", numeric_owner=True)
+        if member.islnk():
+            _link(path, os.path.normpath("/" + member.linkname))
+        else:
+            member.name = path.lstrip("/")
+            archive.extract(member, "/", numeric_owner=True)
         while path != "/" and path not in self._own:
             self._own.add(path)
             path = os.path.dirname(path)
+
+
+def _link(path: str, target: str) -> None:
+    """Also to a symbolic link, which may lead nowhere; the library then looks for what it has read before."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        os.link(target, path, follow_symlinks=False)
+    except FileNotFoundError:
+        raise Unusable(f"The archive links {path} to {target}, which is not in it.") from None
 
 
 def _remove(path: str) -> None:

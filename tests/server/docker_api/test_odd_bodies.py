@@ -1,9 +1,14 @@
 """So with the Docker Engine API: a body, query or filter that is odd is refused, and nothing fails."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from apps.docker_api import images
+from apps.docker_api.refusals import EngineError
+from apps.docker_api.threads import in_thread
 from tests.server.docker_api.engine import Engine
 from tests.server.odd import spoil
 
@@ -70,3 +75,15 @@ async def test_a_signal_is_one_or_refused(engine: Engine, signal: str) -> None:
     await engine.ask("POST", "/containers/create", {"Image": "host"}, name="c")
     reply = await engine.ask("POST", "/containers/c/kill", signal=signal)
     assert (reply.status, reply.message[:14]) == (400, "invalid signal")
+
+
+async def test_a_body_that_does_not_go_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stop() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(images, "PATIENCE", 0.1)
+    drawn = images._draw(stop(), asyncio.get_running_loop())
+    assert await in_thread(next, drawn) == b"x"
+    with pytest.raises(EngineError, match="did not come"):
+        await in_thread(next, drawn)
