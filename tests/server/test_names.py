@@ -169,9 +169,20 @@ def name_inside(text: str) -> None:
         containers.create(SimpleNamespace(name="node1", revision=0), name="c", hostname=text)  # type: ignore[arg-type]
 
 
+def name_variable(text: str) -> None:
+    with patch.object(containers, "check_name"):
+        containers.create(SimpleNamespace(name="node1", revision=0), name="c", env={text: "1"})  # type: ignore[arg-type]
+
+
 WORD = r"[A-Za-z0-9_.:-]+"
 SETTINGS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "hostname": (name_inside, "web-1", r"[A-Za-z0-9-]*"),
+    "variable": (name_variable, "PATH_1", r"[A-Za-z0-9_]+"),
+    "working directory": (
+        lambda text: containers.check_place("0" * 64, "", text),
+        "/srv/own data",
+        r"(/[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*)?",
+    ),
     "search domain": (check_detail("dns_search", lambda text: [text]), "lan.example", WORD),
     "option of the resolver": (check_detail("dns_options", lambda text: [text]), "ndots:2", WORD),
     "name in the hosts file": (
@@ -227,6 +238,9 @@ def takes(check: Callable[[str], Any], text: str) -> bool:
 def test_the_value_of_a_setting_is_one_plain_piece_of_a_line(kind: str) -> None:
     check, usual, plain = SETTINGS[kind]
     assert takes(check, usual)
+    for odd in ("\n", "\r", "\0", "/../x", "/x", ";", '"', "{", "\u202e", "\x1b"):
+        for text in (usual + odd, odd + usual, usual[:3] + odd + usual[3:]):
+            assert not takes(check, text) or re.fullmatch(plain, text), text
 
     @given(WORDS)
     @example("net.ipv4.ip_forward")
