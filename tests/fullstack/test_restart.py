@@ -66,11 +66,14 @@ def test_after_a_reboot_all_is_built_again_from_what_the_host_remembers(product:
 
 
 def test_names_and_traffic_do_not_need_the_server(product: Product) -> None:
+    halted = []
     for pid in product.find_processes():
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if words[2:3] in ([b"netadmin.web"], [b"netadmin.worker"]) or b"--config" in words:
             os.kill(pid, signal.SIGSTOP)
+            halted.append(words[2])
     try:
+        assert sorted(halted) == [b"netadmin.web", b"netadmin.worker", b"workers"]
         assert product.ping("bob", "app").returncode == 0
     finally:
         for pid in product.find_processes():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -9,6 +10,15 @@ from django.db import IntegrityError, OperationalError, connection
 
 from apps.common import persistence
 from apps.common.persistence import persist
+from apps.delivery import receiver, tasks
+from apps.delivery.models import Operation
+from apps.hosts.models import Host
+from tests.server.delivery.reported import make_network, report, sent
+from workers.contract.envelope import seal
+from workers.contract.reports import Outcome
+from workers.contract.state import Delta
+
+__all__ = ["sent"]
 
 
 def fail(error: Exception, times: int) -> Callable[[], int]:
@@ -42,6 +52,32 @@ def test_work_is_done_again_till_the_database_is_back(away: OperationalError) ->
     assert persist(fail(away, 3)) == 4
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["take_in", "undo"])
+def test_a_report_is_taken_in_whichever_step_of_it_the_database_is_away_for(
+    node1: Host, sent: list[Delta], away: OperationalError, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It is in no queue any more, and what follows when it is on record is in none either."""
+    place = {"take_in": tasks, "undo": receiver}[step]
+    done, fails = getattr(place, step), fail(away, 2)
+
+    def work(*arguments: Any, **options: Any) -> Any:
+        fails()
+        return done(*arguments, **options)
+
+    monkeypatch.setattr(place, step, work)
+    network = make_network(node1)
+    outcome = Outcome(
+        kind="network", id=network.pk, revision=network.revision, state="failed", message="No room."
+    )
+    told = report(node1, sequence=1, outcomes=(outcome,))
+    tasks.report(seal(told, host=node1.name, key=node1.key, direction="to-server"))
+    assert fails() == 4, "it was begun until it could be done, and once by this line"
+    assert Operation.objects.get(subject_id=network.pk).message == "No room."
+    network.refresh_from_db()
+    assert network.removing
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,6 +14,8 @@ from tests.unit.worker.specs import container, endpoint, identify, network
 from tests.workers.conftest import purge_after
 from tests.workers.host import Host, answers, await_true, inside, run
 from tests.workers.test_peers import OVERLAY, entries, feed, macs, peer
+from workers.agent import LOOK_EVERY
+from workers.attention import PUT_OFF
 from workers.contract.reports import Drift
 from workers.contract.state import Publish
 from workers.kernel.edge import Kernel
@@ -168,7 +170,7 @@ def test_damage_is_noticed_mended_and_told(furnished: Host, kernel: Kernel, dama
     took = time.monotonic() - began
     assert kernel.observe() == wanted, damage
     assert took < WITHIN, f"{damage} took {took:.1f} s"
-    assert told.noticed and 0 <= told.seconds <= WITHIN and abs(time.time() - told.since) < 10
+    assert told.noticed and 0 < told.seconds <= WITHIN and abs(time.time() - told.since) < 10
     # A port that was made anew may lose the first packet.
     await_true(lambda: answers("one", "two") and answers("two", "one"))
     run("ping", "-c1", "-W1", "10.1.0.3")
@@ -185,6 +187,8 @@ def sleeper() -> str:
 
 
 def test_a_host_that_was_told_not_to_route_is_put_right_by_the_next_look(furnished: Host) -> None:
+    # Seconds till it is due, and for which changes may put it off.
+    assert (LOOK_EVERY, PUT_OFF) == (60, 2)
     before = len(furnished.reports)
     run(*SYSCTL.split())
     furnished.look()

@@ -157,6 +157,9 @@ def test_when_all_automatic_ports_are_taken_it_is_said(
     make(operator, "a", ports=["80", "81"], start=True)
     answer = refused(operator, "containers/", name="b", ports=["80"], start=True)
     assert answer["message"] == "All automatic ports of host node1 are already allocated."
+    assert not Container.objects.filter(name="b").exists()
+    post(operator, "containers/a/stop/")
+    make(operator, "b", ports=["80"], start=True)
     make(operator, "c", ports=["80/udp"], start=True)
 
 

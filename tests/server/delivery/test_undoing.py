@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,20 @@ def refuse(host: Host, kind: str, row: Row) -> None:
         code="start_refused",
     )
     receive(host, report(host, outcomes=(failed,)))
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_what_a_host_cannot_make_is_undone_with_its_report(
+    node1: Host, sent: list[Delta], django_capture_on_commit_callbacks: Any, kind: str
+) -> None:
+    row = MAKE[kind](node1)
+    with django_capture_on_commit_callbacks(execute=True):
+        refuse(node1, kind, row)
+    assert is_undone(row)
+    failed = Operation.objects.get(subject_id=row.pk)
+    assert (failed.outcome, failed.message) == ("failed", "No room.")
+    # The host is told so at once.
+    assert row.pk in {told.id for told in sent[-1].rows}
 
 
 @pytest.mark.parametrize("kind", MAKE)

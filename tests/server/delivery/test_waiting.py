@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from apps.delivery import answers, sender, tasks
 from apps.delivery.answers import await_answer, give_answers
 from apps.delivery.changes import Change, carry_out
 from apps.delivery.models import Operation
-from apps.delivery.waiting import Seats, await_outcomes, name_report
+from apps.delivery.waiting import await_outcomes, name_report, seats
 from apps.hosts.models import Host
 from apps.networks.models import Network
 from apps.networks.services.networks import create_network
+from netadmin.handler import MOST as THREADS
 from workers.contract.envelope import Envelope, seal
 from workers.contract.reports import Outcome, Report
 
@@ -108,15 +110,17 @@ def test_who_waits_hears_of_what_the_servers_worker_took_in_first(made: tuple[Ne
 
 
 def test_who_finds_all_seats_of_a_host_taken_does_not_wait(
-    made: tuple[Network, Operation], monkeypatch: pytest.MonkeyPatch
+    made: tuple[Network, Operation],
 ) -> None:
+    """A quarter of the threads that answer requests may wait for one host."""
+    most = 64
+    assert most * 4 == THREADS
     _, operation = made
-    seats = Seats(1)
-    monkeypatch.setattr("apps.delivery.waiting.seats", seats)
     came = threading.Event()
     waiting = threading.Thread(target=lambda: (came.set(), await_outcomes([[operation]], 60.0)))
-    with seats.take(operation.host_id) as seated, seats.take("another host") as elsewhere:
-        assert seated and elsewhere
+    with ExitStack() as others:
+        assert all(others.enter_context(seats.take(operation.host_id)) for _ in range(most))
+        assert others.enter_context(seats.take("another host"))
         waiting.start()
         waiting.join(30.0)
         assert came.is_set() and not waiting.is_alive()
