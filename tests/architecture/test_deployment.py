@@ -65,3 +65,22 @@ def test_the_guide_shows_the_login_of_a_host_as_it_is_made() -> None:
         ["ACL SETUSER host.node2", *(">PASSWORD" if rule.startswith("#") else rule for rule in rules)]
     )
     assert shown in re.sub(r"\s*\\\n\s*", " ", guide)
+
+
+def test_the_guides_certificates_are_those_that_the_containers_take(tmp_path: Path) -> None:
+    """The commands as they stand there, judged as strictly as Python 3.13 does, which the images have."""
+    guide = (ROOT / "docs/deploy.md").read_text().replace("\\\n", "")
+    lines = re.findall(
+        r"^# ((?:mkdir -p docker/tls|openssl|printf|cat > docker/\.env).*)$", guide, re.MULTILINE
+    )
+    assert len(lines) == 6, lines
+    (settings,) = re.findall(r"^# cat > docker/\.env <<END\n(.*?\nEND)$", guide, re.MULTILINE | re.DOTALL)
+    script = "\n".join(["set -e", *lines[:-1], lines[-1], settings])
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, capture_output=True)
+    verify = ["openssl", "verify", "-x509_strict", "-verify_ip", "192.168.5.11", "-CAfile"]
+    subprocess.run([*verify, "docker/tls/authority.pem", "docker/tls/redis.pem"], cwd=tmp_path, check=True)
+    given = dict(line.split("=", 1) for line in (tmp_path / "docker/.env").read_text().splitlines())
+    asked = set(re.findall(r"\$\{([A-Z_]+):\?", (ROOT / "docker/compose.yaml").read_text()))
+    assert given.keys() == asked and all(given.values())
+    for name in ("authority.pem", "redis.pem", "redis.key"):
+        assert (tmp_path / "docker/tls" / name).stat().st_size
