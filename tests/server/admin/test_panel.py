@@ -1,5 +1,6 @@
 """The admin panel does what REST does, and refuses what REST refuses."""
 
+import re
 from typing import Any
 
 import pytest
@@ -25,6 +26,20 @@ from tests.server.people import make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("node1", "answering")]
 MODELS = sorted(site._registry, key=lambda model: model._meta.label)
+
+
+@pytest.mark.parametrize(("role", "hidden"), [("admin", set()), ("read-only", {"Accounts"})])
+def test_the_first_page_has_the_menus_names(role: str, hidden: set[str]) -> None:
+    response = sign_in(role).get(reverse("admin:index"))
+    shown = response.content.decode()
+    for group in response.context["sidebar_navigation"]:
+        assert (f'data-group="{group["title"]}"' in shown) is (group["title"] not in hidden)
+        for item in group["items"]:
+            assert (
+                bool(re.search(rf'"block p-3"[^>]*href="{item["link"]}">{item["title"]}<', shown))
+                is (item["has_permission"])
+            )
+    assert "Changes" in shown and "Operations" not in shown
 
 
 def page(model: Any, view: str, *args: Any) -> str:
