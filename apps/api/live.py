@@ -1,6 +1,7 @@
 """/ws/events/: what changed, and the live figures that a page asks for while it shows them.
 
 A page says {"watch": {"network": ID}}, {"watch": {"container": ID}} or {"watch": null}; it watches one thing at a time.
+{"ping": true} is answered with {"kind": "pong"}: an idle socket and one behind a dead network look the same to a page.
 """
 
 import asyncio
@@ -28,12 +29,16 @@ class PageConsumer(EventsConsumer):
     watching: "asyncio.Task[None] | None" = None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Begin to watch something else, or nothing."""
+        """Begin to watch something else, or nothing; or say that this end is alive."""
         try:
             said = json.loads((text_data or "")[:LONGEST])
         except (ValueError, RecursionError):
             return
-        if not isinstance(said, dict) or "watch" not in said:
+        if not isinstance(said, dict):
+            return
+        if "ping" in said:
+            await self.send(json.dumps({"kind": "pong"}))
+        if "watch" not in said:
             return
         self.stop_watching()
         match said["watch"]:

@@ -1,7 +1,9 @@
 """The dashboard as a person uses it, against real sandboxes."""
 
 import json
+import os
 import re
+import signal
 import time
 
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
@@ -202,6 +204,44 @@ def test_a_cut_socket_is_told_and_what_happened_meanwhile_is_caught_up(page: Pag
     expect(page.get_by_test_id("liveness")).to_have_text("Live", timeout=20_000)
     product.do("network rm unheard")
     expect(page.get_by_role("link", name="unheard")).to_have_count(0)
+
+
+def test_a_server_that_does_not_answer_is_told_on_every_page_which_goes_on_by_itself(
+    page: Page, product: Product
+) -> None:
+    page.goto("/history")
+    expect(page.get_by_test_id("operations")).to_be_visible()
+    page.get_by_role("link", name="Hosts").click()
+    expect(page.get_by_role("link", name="node1")).to_be_visible()
+    expect(page.get_by_test_id("liveness")).to_have_text("Live")
+    away, web = page.get_by_test_id("away"), product.find_part("web server")
+    # As behind a network that is gone: connections stay, and nobody says anything.
+    os.kill(web, signal.SIGSTOP)
+    try:
+        expect(away).to_contain_text(re.compile(r"What is shown is of \d\d:\d\d:\d\d"))
+        expect(page.get_by_test_id("liveness")).to_have_text("No answer")
+        expect(page.get_by_role("link", name="node1")).to_be_visible()
+        page.get_by_role("link", name="History").click()
+        expect(page.get_by_test_id("operations")).to_be_visible()
+        expect(page.get_by_label("Loading")).to_have_count(0)
+        expect(away).to_be_visible()
+    finally:
+        os.kill(web, signal.SIGCONT)
+    expect(page.get_by_test_id("liveness")).to_have_text("Live", timeout=20_000)
+    expect(away).to_have_count(0)
+
+
+def test_a_page_outlives_the_end_of_the_server(page: Page, product: Product) -> None:
+    page.goto("/networks")
+    expect(page.get_by_role("link", name="isolated_nw")).to_be_visible()
+    # Refused, and what is not loaded yet cannot be: no page may be lost by that.
+    page.route("**/*", lambda route: route.abort("connectionrefused"))
+    page.get_by_role("link", name="Connectivity").click()
+    expect(page.get_by_test_id("away")).to_be_visible()
+    expect(page.get_by_label("Loading")).to_have_count(0)
+    page.unroute_all()
+    expect(page.get_by_role("heading", name="Connectivity")).to_be_visible(timeout=20_000)
+    expect(page.get_by_test_id("away")).to_have_count(0)
 
 
 def test_a_container_is_dragged_onto_a_network(page: Page, product: Product) -> None:

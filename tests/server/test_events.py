@@ -74,6 +74,14 @@ async def test_a_page_that_does_not_listen_holds_nobody_up() -> None:
     await slow.disconnect()
 
 
+async def test_a_page_hears_that_the_server_is_alive() -> None:
+    page, _ = await connect("read-only")
+    await page.send_to(text_data='{"ping": true}')
+    assert await hear(page) == {"kind": "pong"}
+    assert await page.receive_nothing(timeout=0.1)
+    await asyncio.wait_for(page.disconnect(), 5)
+
+
 async def test_what_a_page_should_not_say_means_nothing() -> None:
     page, _ = await connect("operator")
     await page.send_to(text_data='{"type": "change", "kind": "network"}')

@@ -1,13 +1,12 @@
 /** What is around every page: where one can go, who one is, whether the page is live. */
 import {
   ActionIcon,
+  Alert,
   Anchor,
   AppShell,
   Badge,
   Burger,
-  Center,
   Group,
-  Loader,
   Menu,
   NavLink,
   Text,
@@ -33,9 +32,11 @@ import {
 } from "@tabler/icons-react";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { Suspense, useEffect } from "react";
-import { Problem } from "@/components/page";
+import { Answered, Waiting } from "@/components/page";
 import { SignIn } from "@/features/account/sign-in";
-import { hush, listen, useLiveness } from "@/lib/live";
+import { heardAt, useConnection } from "@/lib/connection";
+import { formatClock } from "@/lib/format";
+import { hush, listen } from "@/lib/live";
 import { signOut, useMe } from "@/lib/session";
 
 const PLACES = [
@@ -52,6 +53,12 @@ const PLACES = [
 const LIVENESS = {
   live: { color: "green", text: "Live", told: "Changes are shown as they happen.", icon: IconBolt },
   connecting: { color: "gray", text: "Connecting", told: "The live connection is being made.", icon: IconBolt },
+  away: {
+    color: "red",
+    text: "No answer",
+    told: "The server does not answer: it is asked every second until it does.",
+    icon: IconBoltOff,
+  },
   polling: {
     color: "orange",
     text: "Polling",
@@ -61,7 +68,7 @@ const LIVENESS = {
 } as const;
 
 function Liveness() {
-  const { color, text, told, icon: Icon } = LIVENESS[useLiveness()];
+  const { color, text, told, icon: Icon } = LIVENESS[useConnection()];
   return (
     <Tooltip label={told} multiline maw={260}>
       <Badge
@@ -75,6 +82,16 @@ function Liveness() {
         {text}
       </Badge>
     </Tooltip>
+  );
+}
+
+/** Above every page that cannot be true any more. */
+function Away() {
+  if (useConnection() !== "away") return null;
+  return (
+    <Alert color="red" icon={<IconBoltOff />} title="The server does not answer" mb="md" data-testid="away">
+      What is shown is of {formatClock(heardAt())}; the page goes on by itself when there is an answer.
+    </Alert>
   );
 }
 
@@ -161,13 +178,8 @@ function Frame({ name, role }: { name: string; role: string }) {
         <Places leave={close} />
       </AppShell.Navbar>
       <AppShell.Main>
-        <Suspense
-          fallback={
-            <Center p="xl">
-              <Loader aria-label="Loading" />
-            </Center>
-          }
-        >
+        <Away />
+        <Suspense fallback={<Waiting />}>
           <Outlet />
         </Suspense>
       </AppShell.Main>
@@ -177,12 +189,5 @@ function Frame({ name, role }: { name: string; role: string }) {
 
 export function Shell() {
   const me = useMe();
-  if (me.error) return <Problem error={me.error} again={() => void me.refetch()} />;
-  if (me.isPending)
-    return (
-      <Center h="100vh">
-        <Loader aria-label="Loading" />
-      </Center>
-    );
-  return me.data ? <Frame name={me.data.name} role={me.data.role} /> : <SignIn />;
+  return <Answered query={me}>{() => (me.data ? <Frame name={me.data.name} role={me.data.role} /> : <SignIn />)}</Answered>;
 }

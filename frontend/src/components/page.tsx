@@ -1,7 +1,8 @@
 import { Alert, Box, Button, Center, Group, Loader, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle, IconRefresh } from "@tabler/icons-react";
 import type { ReactNode } from "react";
-import { Refusal } from "@/lib/api";
+import { isOutage, Refusal } from "@/lib/api";
+import { useConnection } from "@/lib/connection";
 
 type PageProps = { title: ReactNode; beside?: ReactNode; actions?: ReactNode; children: ReactNode };
 
@@ -23,17 +24,23 @@ export function Page({ title, beside, actions, children }: PageProps) {
   );
 }
 
-type Answer = { isPending: boolean; error: Error | null; refetch: () => unknown };
+/** Something is on its way; from a server that does not answer it is not. */
+export function Waiting() {
+  const isAway = useConnection() === "away";
+  return (
+    <Center p="xl">
+      {isAway ? <Text size="sm">The server does not answer; this is shown as soon as it does.</Text> : <Loader aria-label="Loading" />}
+    </Center>
+  );
+}
 
-/** What a query has to say, once it has something to say; before, that it is asked, or why it cannot be. */
+type Answer = { isPending: boolean; error: Error | null; data?: unknown; refetch: () => unknown };
+
+/** What a query has to say, once it has something to say; before, that it is asked, or why it cannot be.
+ * What was shown stays while the server is away: how old it is stands above every page. */
 export function Answered({ query, children }: { query: Answer; children: () => ReactNode }) {
-  if (query.error) return <Problem error={query.error} again={() => void query.refetch()} />;
-  if (query.isPending)
-    return (
-      <Center p="xl">
-        <Loader aria-label="Loading" />
-      </Center>
-    );
+  if (query.error && !(isOutage(query.error) && query.data !== undefined)) return <Problem error={query.error} again={() => void query.refetch()} />;
+  if (query.isPending) return <Waiting />;
   return <>{children()}</>;
 }
 

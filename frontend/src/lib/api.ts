@@ -1,5 +1,6 @@
 /** REST as the server's own description has it. Everything that is sent or asked goes through here. */
 import createClient from "openapi-fetch";
+import { doubt, isAway, judge, patience } from "./connection";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -35,15 +36,29 @@ export async function refuse(response: Response, body: unknown): Promise<never> 
   throw new Refusal(response.status, said.code ?? "unknown", message, said.field ?? null, said.errors ?? []);
 }
 
+const unreachable = (): Refusal => new Refusal(0, "unreachable", "The server does not answer; it is asked again by itself.");
+
 async function reach(input: RequestInfo, init?: RequestInit): Promise<Response> {
   try {
-    return await fetch(input, init);
+    const response = await fetch(input, init);
+    judge(response);
+    return response;
   } catch {
-    throw new Refusal(0, "unreachable", "The server cannot be reached; it is tried again by itself.");
+    void doubt();
+    throw unreachable();
   }
 }
 
-export const api = createClient<paths>({ baseUrl: "", fetch: (request) => reach(request) });
+/** A question; changes wait as long as they take, a question only while the server is there. */
+async function ask(request: Request): Promise<Response> {
+  if (isAway()) throw unreachable();
+  return reach(request, { signal: patience() });
+}
+
+export const api = createClient<paths>({ baseUrl: "", fetch: ask });
+
+/** Whether it says nothing of what was asked, but only that the server cannot say it now. */
+export const isOutage = (error: Error): boolean => error instanceof Refusal && (error.status === 0 || error.status >= 500);
 
 /** The data of an answer; throws a Refusal. */
 export async function get<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {

@@ -30,6 +30,9 @@ export function formatAge(at: string, now = Date.now()): string {
 
 export const formatTime = (at: string): string => new Date(at).toLocaleString();
 
+/** hh:mm:ss */
+export const formatClock = (at: Date): string => at.toTimeString().slice(0, 8);
+
 export const shorten = (id: string): string => id.slice(0, 12);
 
 /** 1 network, 2 networks. */

@@ -1,7 +1,7 @@
 /** What the open pages know of hosts, networks and containers: fetched once, then brought up to date one by one. */
 import { QueryClient, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { api, get, list, Refusal, type Container, type Host, type Network } from "./api";
+import { api, get, isOutage, list, Refusal, type Container, type Host, type Network } from "./api";
 
 export type Change = { kind: string; id: string; change: string; at: string };
 
@@ -10,7 +10,7 @@ export const queries = new QueryClient({
     queries: {
       staleTime: Infinity,
       refetchOnWindowFocus: false,
-      retry: (count, error) => count < 3 && error instanceof Refusal && (error.status === 0 || error.status >= 500),
+      retry: (count, error) => count < 3 && isOutage(error),
     },
   },
 });

@@ -2,7 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, get, type Schemas } from "./api";
-import { useLiveness, watch, type Subject } from "./live";
+import { useConnection } from "./connection";
+import { watch, type Subject } from "./live";
 
 export type Interface = Schemas["Interface"];
 export type Rate = { rx: number; tx: number };
@@ -12,7 +13,7 @@ const KEPT = 90; // samples: three minutes
 
 /** The socket brings them; while it is down they are asked for. */
 export function useStatistics(query: Subject, enabled: boolean) {
-  const isLive = useLiveness() === "live";
+  const isLive = useConnection() === "live";
   const subject = JSON.stringify(query);
   useEffect(() => {
     if (!enabled) return;

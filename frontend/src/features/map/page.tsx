@@ -31,6 +31,7 @@ export default function Map() {
   const everything = {
     isPending: asked.some((each) => each.isPending),
     error: asked.find((each) => each.error)?.error ?? null,
+    data: asked.every((each) => each.data) || undefined,
     refetch: () => Promise.all(asked.map((each) => each.refetch())),
   };
   const container = containers.data?.find((each) => each.id === picked);
