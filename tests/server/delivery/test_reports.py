@@ -242,9 +242,13 @@ def test_what_was_mended_is_one_line_of_the_history_a_minute(node1: Host, operat
         receive(node1, report(node1, sequence=number + 1, look=look))
     (shown,) = operator.get("/api/v1/operations/").json()["results"]
     assert (shown["action"], shown["subject_name"], shown["outcome"]) == ("host.mend", "node1", "done")
+    assert shown["message"] == "Change 2. It was wrong for 250 ms. And 2 more."
     assert shown["detail"]["count"] == 3
     assert [each["text"] for each in shown["detail"]["drift"]] == ["Change 2.", "Change 1.", "Change 0."]
     assert shown["detail"]["drift"][0]["since"] == "2023-11-14T22:13:20+00:00"
     Operation.objects.update(at=datetime.now(UTC) - timedelta(minutes=2))
-    receive(node1, report(node1, sequence=9, look=look))
+    mended = (Drift(text="x" * 600, since=1_700_000_000.0, seconds=60.2, noticed=False),)
+    receive(node1, report(node1, sequence=9, look=Look(at=1.0, took_ms=1.0, objects={}, mended=mended)))
     assert Operation.objects.count() == 2
+    (newest, _) = operator.get("/api/v1/operations/").json()["results"]
+    assert newest["message"].endswith("xx It was wrong for at most 60 s.") and len(newest["message"]) == 500
