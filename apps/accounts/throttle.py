@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from apps.accounts.models import Failure
 from apps.common.errors import TooMany
@@ -47,9 +47,10 @@ def forgive_try(account: str, address: str) -> None:
     """The right password was given: what went before were slips of its owner."""
     name, place = _shorten(account), _group(address)
     Failure.objects.filter(account=name, address=place).delete()
-    others = Failure.objects.filter(Q(account=name, address="") | Q(account="", address=place))
-    others.filter(count__gt=0).update(count=F("count") - 1)
-    others.filter(count__lte=0).delete()
+    # One after the other: who locked both could wait in a circle with who begins a try.
+    for of in ({"account": name, "address": ""}, {"account": "", "address": place}):
+        Failure.objects.filter(**of, count__gt=0).update(count=F("count") - 1)
+        Failure.objects.filter(**of, count=0).delete()
 
 
 def refuse_bad_token(address: str) -> None:
