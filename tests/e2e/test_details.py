@@ -1,6 +1,8 @@
 """What is shown and changed on the pages of one network and one container."""
 
 import json
+import re
+import subprocess
 
 from playwright.sync_api import Page, WebSocket, expect
 
@@ -85,6 +87,19 @@ def test_a_host_says_what_it_would_mend(page: Page) -> None:
     page.get_by_role("tab", name="Drift").click()
     page.get_by_role("button", name="Show what would be mended now").click()
     expect(page.get_by_text("Nothing to do on any host.")).to_be_visible()
+
+
+def test_the_history_tells_what_a_host_mended_and_how_long_it_was_wrong(page: Page, product: Product) -> None:
+    bridge = f"br-{product.inspect_network('isolated_nw')['Id'][:12]}"
+    subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
+    page.goto("/history")
+    row = page.get_by_test_id("operations").locator("tr", has_text="host.mend").first
+    expect(row).to_be_visible(timeout=20_000)
+    row.get_by_role("button", name="Details").click()
+    told = page.get_by_test_id("mended")
+    expect(told).to_contain_text(bridge)
+    expect(told).to_contain_text("It was wrong for")
+    assert re.search(r"host\.mend.*It was wrong for (at most )?\d+ m?s\.", product.do("history"))
 
 
 def test_long_names_stay_on_a_small_page_and_an_idle_attachment_is_not_called_active(

@@ -6,7 +6,7 @@ import { Fragment, useState } from "react";
 import { Answered, Empty, Page } from "@/components/page";
 import { State } from "@/components/state";
 import { api, get, type Operation } from "@/lib/api";
-import { formatAge, formatTime } from "@/lib/format";
+import { formatAge, formatSeconds, formatTime } from "@/lib/format";
 import { useHosts } from "@/lib/records";
 
 const PAGE = 50;
@@ -54,6 +54,36 @@ function Difference({ before, after }: { before: Snapshot; after: Snapshot }) {
   );
 }
 
+type Mended = { text: string; since: string; seconds: number; noticed: boolean };
+
+/** What was asked for; or what a host mended by itself, which nobody asked for. */
+function Detail({ operation }: { operation: Operation }) {
+  const detail = operation.detail as Record<string, unknown>;
+  const heading = (text: string) => (
+    <Text size="xs" c="dimmed">
+      {text}
+    </Text>
+  );
+  if (operation.action !== "host.mend")
+    return (
+      <>
+        {heading("What was asked for")}
+        <Code block>{JSON.stringify(detail, null, 2)}</Code>
+      </>
+    );
+  return (
+    <Stack gap={4} data-testid="mended">
+      {heading("What was wrong, since when and for how long")}
+      {(detail.drift as Mended[]).map((each, index) => (
+        <Text key={index} size="sm" className="wrapping">
+          {formatTime(each.since)}: {each.text} It was wrong for {each.noticed ? "" : "at most "}
+          {formatSeconds(each.seconds)}.
+        </Text>
+      ))}
+    </Stack>
+  );
+}
+
 export function Operations({ operations }: { operations: Operation[] }) {
   const [open, setOpen] = useState("");
   return (
@@ -95,12 +125,9 @@ export function Operations({ operations }: { operations: Operation[] }) {
                     <Stack gap="xs">
                       {each.message && <Text size="sm">{each.message}</Text>}
                       <Difference before={each.before} after={each.after} />
+                      <Detail operation={each} />
                       <Text size="xs" c="dimmed">
-                        What was asked for
-                      </Text>
-                      <Code block>{JSON.stringify(each.detail, null, 2)}</Code>
-                      <Text size="xs" c="dimmed">
-                        Asked for at {formatTime(each.at)}
+                        {each.action === "host.mend" ? "Noticed" : "Asked for"} at {formatTime(each.at)}
                         {each.finished ? `, finished at ${formatTime(each.finished)}` : ", not finished yet"}; operation {each.id}
                         {each.request ? `; request ${each.request}` : ""}
                       </Text>
