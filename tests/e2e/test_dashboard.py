@@ -244,6 +244,14 @@ def test_a_page_outlives_the_end_of_the_server(page: Page, product: Product) -> 
     expect(page.get_by_test_id("away")).to_have_count(0)
 
 
+def test_a_browser_that_calls_itself_offline_is_not_believed(page: Page, product: Product) -> None:
+    page.goto("/hosts")
+    expect(page.get_by_role("link", name="node1")).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_test_id("operations")).to_be_visible()
+
+
 def test_a_container_is_dragged_onto_a_network(page: Page, product: Product) -> None:
     page.goto("/map")
     drawn = page.get_by_test_id("map")
