@@ -48,7 +48,8 @@ def make_child(
 
 
 def read_pid(folder: Path, name: str, kind: str = "pid") -> int:
-    return int((folder / f"{name}.{kind}").read_text())
+    """0 while it is being written."""
+    return int((folder / f"{name}.{kind}").read_text() or 0)
 
 
 def is_alive(pid: int) -> bool:
