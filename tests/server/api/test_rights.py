@@ -6,6 +6,7 @@ import pytest
 
 from apps.accounts.models import Grant
 from apps.common.errors import Forbidden
+from apps.containers.models import Container
 from apps.delivery.models import Operation
 from apps.delivery.rights import ADMINISTRATORS, demand
 from apps.hosts.models import Host
@@ -107,6 +108,20 @@ def test_what_runs_is_chosen_by_a_grant_for_commands_only(operator: Any, member:
     Grant.objects.update(commands=True)
     assert rights(member, container=made["id"])["commands"]
     make(member, "d", command=["sleep", "9"], **wish)
+
+
+@pytest.mark.parametrize("chosen", [{"command": ["id"]}, {"entrypoint": ["id"]}, {"image": "5" * 64}])
+def test_a_command_an_entrypoint_and_an_image_each_choose_what_runs(
+    operator: Any, member: Any, chosen: dict[str, Any]
+) -> None:
+    post(operator, "networks/", 201, name="n", labels=OURS)
+    make(operator, "c", labels=OURS, networks=[{"network": "n"}])
+    container, user = Container.objects.get(), make_user("member")
+    demand(user, "container.create", container)
+    for name, value in chosen.items():
+        setattr(container, name, value)
+    with pytest.raises(Forbidden):
+        demand(user, "container.create", container)
 
 
 def test_labels_cannot_be_used_to_take_a_network(operator: Any, member: Any) -> None:
