@@ -60,3 +60,32 @@ def test_every_command_and_option_explains_itself(path: str) -> None:
     assert COMMANDS[path].help
     options = [option for option in COMMANDS[path].params if isinstance(option, click.Option)]
     assert [option.name for option in options if not option.help] == []
+
+
+READS = {
+    *("network inspect", "network ls", "ps", "port", "inspect", "exec", "logs", "top", "events", "host ls"),
+    *("host inspect", "image ls", "image inspect", "plan", "history", "check"),
+    *("resolve", "token ls", "certificate ls", "grant ls", "failure ls", "support-bundle", "version"),
+}
+UNREHEARSED = {
+    **dict.fromkeys(
+        ("login", "logout", "host purge", "worker join", "worker run"), "this machine, not the record"
+    ),
+    **dict.fromkeys(
+        ("token create", "token rm", "certificate create", "certificate rm"), "no host has to do with it"
+    ),
+    "failure rm": "no host has to do with it",
+    **dict.fromkeys(("host add", "host renew", "host revoke"), "nothing on a host changes"),
+    **dict.fromkeys(("image import", "image load", "image tag", "image rm"), "what is kept on a disk"),
+}
+"""Commands that change something without --dry-run, and why, as for the REST addresses behind them."""
+
+
+def test_every_command_that_changes_what_hosts_make_has_a_dry_run() -> None:
+    has = {
+        path
+        for path, command in COMMANDS.items()
+        if any("--dry-run" in option.opts for option in command.params)
+    }
+    assert set(COMMANDS) - has - READS == set(UNREHEARSED)
+    assert not has & (READS | set(UNREHEARSED)) and set(COMMANDS) >= READS
