@@ -5,6 +5,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 
 import pytest
 
@@ -46,6 +47,8 @@ def test_every_service_may_open_as_many_files_as_it_is_allowed_to(furnished: Pro
 
 def test_a_web_server_out_of_descriptors_says_so_and_comes_back(furnished: Product) -> None:
     address, _, port = furnished.listen.rpartition(":")
+    before = HTTPConnection(address, int(port), timeout=60)
+    before.connect()
     with limited(furnished, "web server", 64):
         with ExitStack() as idle:
             # As many as there is room for, whatever else it has open; the others wait to be taken.
@@ -56,6 +59,8 @@ def test_a_web_server_out_of_descriptors_says_so_and_comes_back(furnished: Produ
                 "Error: The server has as many connections and files open as it may; try again in a moment, "
                 "or raise its limit (LimitNOFILE)."
             )
+            before.request("GET", "/healthz")
+            assert before.getresponse().status == 200
             # Hosts need no server for what is there.
             assert furnished.ping("alice", "bob").returncode == 0
         eventually(lambda: furnished.run("network", "ls").returncode == 0)
