@@ -119,7 +119,11 @@ def read_logs(state_dir: Path) -> Iterator[tuple[str, str]]:
             for path in (folder / "log" / f"{name}.log", folder / "log" / f"{name}.log.1"):
                 try:
                     with path.open("rb") as file:
-                        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                        start = max(0, file.seek(0, os.SEEK_END) - TAIL)
+                        file.seek(start)
+                        if start:
+                            # Half a line may hold half a secret, which is not seen to be one.
+                            file.readline()
                         text = file.read().decode(errors="replace")
                 except OSError:
                     continue

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from netadmin.cli.redaction import HIDDEN, Redactor, find_secrets, show_settings
+from netadmin.cli.support import TAIL, read_logs
 
 KNOWN = 'corr"ect/horse'
 
@@ -56,3 +57,14 @@ def test_secrets_are_those_of_settings_and_of_the_state_directory(tmp_path: Path
         "NETADMIN_ADMIN_PASSWORD": "(set)",
         "NETADMIN_PUBLIC_URL": "https://net.example",
     }
+
+
+def test_of_a_long_log_no_line_is_taken_in_half(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    lines = [f"{number:06d} token nad_{'0' * 16}.canary\n" for number in range(TAIL // 40)]
+    (tmp_path / "log" / "web.log").write_text("".join(lines))
+    (tmp_path / "log" / "names.log").write_text("short\n")
+    read = dict(read_logs(tmp_path))
+    assert read["log/names.log"] == "short\n"
+    assert 0 < len(read["log/web.log"]) <= TAIL < sum(map(len, lines))
+    assert set(read["log/web.log"].splitlines(keepends=True)) <= set(lines)
