@@ -59,7 +59,8 @@ def test_a_foreign_namespace_of_the_wanted_name_is_an_error_and_stays(product: P
 
 
 def test_a_command_that_does_not_exist_is_told_and_the_container_can_be_removed(product: Product) -> None:
-    assert "nosuchcommand" in product.refuse("run -d --name wrong -- nosuchcommand")
+    done = product.run("run", "-d", "--name", "wrong", "--", "nosuchcommand")
+    assert done.returncode == 127 and "nosuchcommand" in done.stderr, done
     deadline = time.monotonic() + 10
     while json.loads(product.do("inspect wrong"))[0]["State"]["ExitCode"] != 127:
         assert time.monotonic() < deadline

@@ -82,6 +82,20 @@ def test_a_foreign_namespace_is_refused_and_untouched(kernel: Kernel, foreign_na
     assert os.stat(f"/run/netns/{foreign_namespace}").st_ino == before
 
 
+def test_a_foreign_namespace_that_has_taken_the_name_of_one_of_ours_is_not_removed(scene: Scene) -> None:
+    ours = made.sandbox("web")
+    scene.create(ours)
+    run("ip", "netns", "delete", "web")
+    run("ip", "netns", "add", "web")
+    there = os.stat("/run/netns/web").st_ino
+    try:
+        scene.kernel.remove(ours)
+        assert os.stat("/run/netns/web").st_ino == there
+    finally:
+        del scene.wanted[ours.key]
+        run("ip", "netns", "delete", "web")
+
+
 def test_foreign_files_are_refused_and_untouched(scene: Scene) -> None:
     folder = Path("/etc/netns/web")
     folder.mkdir()

@@ -10,6 +10,7 @@ from tests.postgresql import running_postgresql
 
 CONNECTS = Path(__file__).with_name("parallel.py")
 JOINS = CONNECTS.with_name("parallel_joins.py")
+OVERLAY = CONNECTS.with_name("parallel_overlay.py")
 LOCKS = CONNECTS.with_name("parallel_locks.py")
 EXPECTED = sorted(f"10.9.0.{n}" for n in range(2, 52))
 
@@ -76,6 +77,13 @@ def test_of_many_machines_with_one_token_a_single_one_becomes_the_host(tmp_path:
         "the key is the winner's": True,
         "invitations left": 0,
     }
+
+
+@pytest.mark.timeout(300)
+def test_connects_to_an_overlay_from_two_hosts_at_once_get_different_addresses(tmp_path: Path) -> None:
+    with running_postgresql() as url:
+        result = run(OVERLAY, tmp_path, url)
+    assert result == {"vendor": "postgresql", "errors": [], "addresses": 40, "different": 40}
 
 
 @pytest.mark.timeout(300)
