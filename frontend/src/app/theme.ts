@@ -11,9 +11,9 @@ export const theme = createTheme({
   components: { Badge: Badge.extend({ defaultProps: { tt: "none" } }) },
 });
 
-/** Small grey text needs more contrast than the library gives it (WCAG 2.2, 1.4.3). */
+/** Small grey text, and orange on orange, need more contrast than the library gives them (WCAG 2.2, 1.4.3). */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
-  light: { "--mantine-color-dimmed": "#5c636a", "--mantine-color-placeholder": "#6b7279", "--mantine-color-error": "#c92a2a" },
+  light: { "--mantine-color-orange-light-color": "#a83e00", "--mantine-color-dimmed": "#5c636a", "--mantine-color-placeholder": "#6b7279", "--mantine-color-error": "#c92a2a" },
   dark: { "--mantine-color-dimmed": "#a9b1b9", "--mantine-color-placeholder": "#8f979f", "--mantine-color-error": "#ff8787" },
 });

@@ -87,7 +87,7 @@ function Concerns({ concerns }: { concerns: Concern[] }) {
         <Group key={each.key} gap="xs" wrap="nowrap" align="flex-start">
           <State state={each.state} />
           <Text size="sm">
-            <Anchor component={Link} to={each.to} size="sm">
+            <Anchor component={Link} to={each.to} size="sm" underline="always">
               {each.name}
             </Anchor>{" "}
             ({each.kind}) {each.message}
@@ -114,7 +114,7 @@ function Full({ networks }: { networks: Network[] }) {
       {full.slice(0, SHOWN).map(({ network, subnet, share }) => (
         <div key={network.id + subnet.subnet}>
           <Text size="sm">
-            <Anchor component={Link} to={`/networks/${network.id}`} size="sm">
+            <Anchor component={Link} to={`/networks/${network.id}`} size="sm" underline="always">
               {network.name}
             </Anchor>{" "}
             {subnet.subnet}: {subnet.free.toLocaleString()} left
