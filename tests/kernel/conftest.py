@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from pyroute2 import NFCTSocket
 
 from tests.isolation import enter_private_host, require_root
 from tests.kernel.fleet import ADDRESSES, HostOfFleet, Sniffer
@@ -20,6 +21,9 @@ def private_host() -> None:
 
 @pytest.fixture
 def kernel(private_host: None) -> Iterator[Kernel]:
+    # Addresses come again from test to test: a connection that one had must not let in what the next one forbids.
+    with NFCTSocket() as connections:
+        connections.flush()
     kernel = Kernel()
     kernel.ensure_table()
     yield kernel
