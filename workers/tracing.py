@@ -74,16 +74,24 @@ def read_mark(line: bytes) -> tuple[str, str]:
     return marked.op, marked.request
 
 
+def _escape(text: str) -> str:
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class Lines(logging.Formatter):
-    """One line each, with the id at its end; only what Python says of an exception takes more."""
+    """One line each, with the id at its end; only what Python says of an exception takes more, which are indented: what
+    an exception tells may be anybody's."""
 
     def format(self, record: logging.LogRecord) -> str:
         request = current()
         end = f" [{request}]" if request else ""
-        text = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), record.getMessage())
+        text = _escape(record.getMessage())
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = f"{at} {record.levelname} {record.name} {text}{end}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        told = self.formatException(record.exc_info).split("\n")
+        return "\n".join([line, *(f"    {_escape(each)}" for each in told)])
 
 
 class JsonLines(logging.Formatter):

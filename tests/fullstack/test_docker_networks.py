@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import stat
 import subprocess
 import time
@@ -161,6 +162,16 @@ def test_without_a_certificate_of_ours_nobody_is_heard(product: Product, tmp_pat
     bare = Docker(product, address=f"tcp://{product.settings['NETADMIN_DOCKER_LISTEN']}/hosts/node1")
     assert bare.run("network", "ls").returncode == 1
     assert bare.run("--tls", "network", "ls").returncode != 0
+    # Not by an answer to what was asked: nothing that is asked is read.
+    host, _, port = product.settings["NETADMIN_DOCKER_LISTEN"].rpartition(":")
+    context = ssl.create_default_context(cafile=tmp_path / "own" / "ca.pem")
+    with (
+        socket.create_connection((host, int(port)), timeout=30) as raw,
+        pytest.raises((ssl.SSLError, ConnectionResetError)),
+        context.wrap_socket(raw, server_hostname=host) as connection,
+    ):
+        connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.recv(1)
 
 
 def test_each_host_has_its_socket_while_it_is_one(docker: Docker, product: Product, tmp_path: Path) -> None:

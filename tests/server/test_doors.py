@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
@@ -95,6 +96,8 @@ async def test_bad_tokens_are_counted_at_every_door_and_good_ones_never_held_up(
     assert (await call(path, token, HERE))[0] == welcome
     assert (await call(path, BAD, THERE))[0] == unknown
     assert (await Failure.objects.aget(address=HERE)).count == throttle.OF_TOKENS
+    await Failure.objects.filter(address=HERE).aupdate(since=datetime.now(UTC) - throttle.WINDOW)
+    assert (await call(path, BAD, HERE))[0] == unknown, "the time is over"
 
 
 async def test_what_was_tried_at_one_door_counts_at_the_others() -> None:

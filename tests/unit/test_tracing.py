@@ -51,6 +51,19 @@ def test_whatever_is_said_is_one_line(text: str) -> None:
     assert (told["message"], told["request"], told["level"]) == (text, "order-1", "warning")
 
 
+@example("a\n2026-11-26T00:00:00.000+00:00 ERROR workers.agent forged\u2028b\x1b[31m")
+@given(some.text())
+def test_what_an_exception_tells_begins_no_line_of_its_own(text: str) -> None:
+    made = record("it failed")
+    try:
+        raise ValueError(text)
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    first, *others = Lines().format(made).splitlines()
+    assert first.endswith("it failed") and others and all(each.startswith("    ") for each in others)
+    assert "\x1b" not in "".join(others)
+
+
 @pytest.mark.parametrize("variable", ["NETADMIN_LOG_FORMAT", "NETADMIN_LOG_LEVEL"])
 def test_a_wrong_setting_ends_a_process_of_a_host_with_a_sentence(variable: str) -> None:
     code = "from workers.tracing import configure; configure('names')"

@@ -1,5 +1,6 @@
 """Hosts come and go over REST: invitation, joining with each of its refusals, renewal, revocation, removal."""
 
+import base64
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,6 +81,7 @@ def test_a_machine_gets_what_it_needs_and_nobody_else_can_read_it(admin: Any) ->
         "192.168.5.12",
     )
     assert found.redis_ca == "PEM"
+    assert host.key.encode() not in base64.b64decode(answer.json()["sealed"])
     with pytest.raises(Refused):
         open_answer(answer.json()["sealed"], Configuration, Token(key=token.key, secret="x").verifier, NONCE)
     assert Network.objects.filter(host=host, predefined=True).count() == 3
@@ -126,7 +128,9 @@ def test_joining_is_tried_thirty_times_a_minute_from_one_address(admin: Any) -> 
 
 
 def test_an_expired_token_is_refused(admin: Any) -> None:
+    before = datetime.now(UTC)
     token = add(admin)
+    assert before < Invitation.objects.get().expires - timedelta(hours=1) < datetime.now(UTC)
     Invitation.objects.update(expires=datetime.now(UTC) - timedelta(seconds=1))
     assert join(token).json()["code"] == "token_expired"
 
