@@ -27,6 +27,10 @@ LONGEST_HEAD = 256 * 1024
 """Bytes, and one read more. h11's protocol has 64 KiB."""
 
 
+SILENT = 1.0
+"""Seconds that somebody for whom there is no room may take to ask something."""
+
+
 class RawConnection:
     """What a hijacked connection is from then on: bytes both ways, each direction with an end of its own."""
 
@@ -45,6 +49,15 @@ class RawConnection:
         self.writer.close()
 
 
+def turn_away(connection: "EngineProtocol | WebProtocol") -> None:
+    """Refuse what is asked there; who asks nothing makes room soon for who is to be told so."""
+    connection.app = refuse
+    # The library's own timer, which ends with the first byte.
+    connection.timeout_keep_alive_task = connection.loop.call_later(
+        SILENT, connection.timeout_keep_alive_handler
+    )
+
+
 class EngineProtocol(H11Protocol):
     """HTTP as uvicorn speaks it, whose requests may take the connection over: `scope["state"]["hijack"]`."""
 
@@ -55,7 +68,7 @@ class EngineProtocol(H11Protocol):
             self.ws_protocol_class = None
         super().connection_made(transport)
         if not has_room():
-            self.app = refuse
+            turn_away(self)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Another upgrade than to a WebSocket is ours to answer."""
@@ -92,7 +105,7 @@ class WebProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if not has_room():
-            self.app = refuse
+            turn_away(self)
 
     def data_received(self, data: bytes) -> None:
         idle = self.cycle is None or self.cycle.response_complete

@@ -12,6 +12,11 @@ import pytest
 from tests.faults.kills import eventually, settle
 from tests.product import Product
 
+FULL = (
+    "Error: The server has as many connections and files open as it may; try again in a moment, "
+    "or raise its limit (LimitNOFILE).\n"
+)
+
 
 @contextmanager
 def limited(product: Product, part: str, room: int) -> Iterator[None]:
@@ -54,11 +59,8 @@ def test_a_web_server_out_of_descriptors_says_so_and_comes_back(furnished: Produ
             # As many as there is room for, whatever else it has open; the others wait to be taken.
             for _ in range(64):
                 idle.enter_context(socket.create_connection((address, int(port))))
-            eventually(lambda: furnished.run("network", "ls").returncode == 1)
-            assert furnished.refuse("network ls") == (
-                "Error: The server has as many connections and files open as it may; try again in a moment, "
-                "or raise its limit (LimitNOFILE)."
-            )
+            # At first some are cut off; but who says nothing makes room for who is told.
+            eventually(lambda: all(furnished.run("network", "ls").stderr == FULL for _ in range(20)))
             before.request("GET", "/healthz")
             assert before.getresponse().status == 200
             # Hosts need no server for what is there.
