@@ -25,8 +25,6 @@ HIJACKING = re.compile(rb"POST \S*/hosts/[^/ ]+/\S*(?:exec/[^/ ]+/start|containe
 
 LONGEST_HEAD = 256 * 1024
 """Bytes, and one read more. h11's protocol has 64 KiB."""
-
-
 SILENT = 1.0
 """Seconds that somebody for whom there is no room may take to ask something."""
 
